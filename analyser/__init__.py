@@ -1,0 +1,1 @@
+"""libvirt XML to typed YAML and back: codec, readers and writers, importers, reports."""

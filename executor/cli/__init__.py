@@ -1,0 +1,1 @@
+"""`virtctl`: one module per verb."""
