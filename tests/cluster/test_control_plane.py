@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.harness import controlplane
 from tests.harness.controlplane import ControlPlane
 from tests.harness.errors import HarnessError
+from tests.harness.server import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,8 +137,24 @@ def test_credentials_are_readable_by_their_owner_alone(control_plane: ControlPla
 
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(cluster_binaries: Path, tmp_path: Path) -> None:
     broken = ControlPlane(tmp_path, binaries=cluster_binaries, apiserver_arguments=["--no-such-flag"])
-    with pytest.raises(HarnessError, match=r"kube-apiserver ended with 1 .*\s+Error: unknown flag: --no-such-flag"), broken:
-        pass
+    with pytest.raises(HarnessError, match=r"kube-apiserver ended with 1 .*\s+Error: unknown flag: --no-such-flag"):
+        broken.__enter__()
+    assert broken.servers == []
+
+
+def test_a_port_taken_in_the_last_moment_is_replaced(
+    cluster_binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken: int = other.getsockname()[1]
+        offers = [[*free_ports(2), taken], free_ports(3)]
+        monkeypatch.setattr(controlplane, "free_ports", lambda _: offers.pop(0))
+        with controlplane.ControlPlane(tmp_path, binaries=cluster_binaries) as running:
+            assert running.url != f"https://127.0.0.1:{taken}"
+            assert running.kubectl("get", "--raw", "/readyz").stdout == "ok"
+    assert offers == []
 
 
 RUN_AND_WAIT = """
