@@ -1,0 +1,1 @@
+"""From libvirt's RelaxNG grammar to the binding tables: reader, types, names, writer."""
