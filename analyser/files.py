@@ -1,0 +1,114 @@
+"""Files in and out: which inputs a list of sources means, reading them within bounds, writing them by rename."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyser.xmlreader import MAX_BYTES
+from schemas.errors import InputError, KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ENDINGS = (".xml", ".yaml", ".yml", ".xml.gz", ".yaml.gz", ".yml.gz")
+"""What a folder is searched for."""
+
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input: ``path`` (None for standard input) and its place below the source that it was found in."""
+
+    path: Path | None
+    relative: Path
+
+    def __str__(self) -> str:
+        return "<stdin>" if self.path is None else str(self.path)
+
+
+def sources(names: Iterable[str]) -> Iterator[Source]:
+    """Return the inputs that *names* mean, folders walked in order; raises InputError for one that is not there."""
+    for name in names:
+        path = Path(name)
+        if name == "-":
+            yield Source(None, Path("stdin"))
+        elif path.is_dir():
+            yield from _below(path)
+        elif path.exists():
+            yield Source(path, Path(path.name))
+        else:
+            raise InputError("no such file or folder", file=name)
+
+
+def _below(folder: Path) -> Iterator[Source]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(error.filename)) from None
+
+    for here, folders, names in os.walk(folder, onerror=refuse):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(ENDINGS):
+                path = Path(here, name)
+                yield Source(path, path.relative_to(folder))
+
+
+def read(source: Source) -> bytes:
+    """Return the bytes of *source*, unzipped; raises InputError, also where there are more than MAX_BYTES of them."""
+    try:
+        if source.path is None:
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with source.path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        if data.startswith(GZIP):
+            if source.path is not None and len(data) > MAX_BYTES:
+                raise _too_large(source)
+            data = unzip(data, str(source))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=str(source)) from None
+    except MemoryError:
+        raise InputError("does not fit into memory", file=str(source)) from None
+    if len(data) > MAX_BYTES:
+        raise _too_large(source)
+    return data
+
+
+def _too_large(source: Source) -> InputError:
+    return InputError(f"larger than {MAX_BYTES >> 20} MiB", file=str(source), hint="split it, one document a file")
+
+
+def unzip(data: bytes, file: str) -> bytes:
+    """Return gzip *data* unzipped, at most one byte more than MAX_BYTES of it; raises InputError if it is damaged."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unzipped:
+            return unzipped.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"damaged gzip: {error}", file=file) from None
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write *data* to *path* by rename, its folder made where there is none; raises KubevmmError, then nothing is left.
+
+    *mode* is the new file's, less the process' umask.
+    """
+    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KubevmmError(f"{path}: cannot be written: {error.strerror or error}") from None

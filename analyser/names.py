@@ -1,0 +1,19 @@
+"""Kubernetes object names from libvirt's names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 63
+"""The longest name that is given, in characters: what a label value and a host name can hold too."""
+
+_OTHER = re.compile(r"[^a-z0-9.]+")
+_DOTS = re.compile(r"-*\.[-.]*")
+
+
+def object_name(text: str) -> str:
+    """Return *text* as a valid object name (RFC 1123 subdomain); empty if nothing of it can stay."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = _DOTS.sub(".", _OTHER.sub("-", plain)).strip("-.")
+    return name[:LONGEST].rstrip("-.")

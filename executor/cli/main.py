@@ -1,0 +1,60 @@
+"""`virtctl`: the command line. Parsers, libvirt and kubernetes are loaded by the verbs that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import typer
+
+from executor.cli import messages
+from executor.cli.convert import convert
+from schemas.errors import KubevmmError
+
+app = typer.Typer(
+    name="virtctl",
+    help="libvirt XML to typed Kubernetes YAML and back; libvirt guests, declared.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+for verb in (convert,):
+    app.command(no_args_is_help=True)(verb)
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    from importlib.metadata import version as installed  # noqa: PLC0415  (slow, and seldom asked for)
+
+    typer.echo(f"virtctl {installed('kubevmm')}")
+
+
+def main() -> None:
+    """Run virtctl and leave with its exit code: 0, 1 (error, or a difference found), 2 (usage)."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        messages.error("interrupted")
+        code = 130
+    except BrokenPipeError:
+        # The reader has gone; nothing is left to say, and Python must not try again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KubevmmError as error:
+        messages.failure(error)
+        code = 1
+    except Exception as error:  # noqa: BLE001  (the last line of defence: one line instead of a traceback)
+        if os.environ.get("KUBEVMM_DEBUG"):
+            raise
+        messages.error(
+            f"internal error: {type(error).__name__}: {error}".replace("\n", " "),
+            hint="please report it; KUBEVMM_DEBUG=1 shows where it happened",
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
