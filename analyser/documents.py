@@ -41,18 +41,21 @@ def to_object(element: etree._Element, *, comments: bool = False) -> Node:
         out.update((Comment(c.text or ""), None) for c in reversed(around))
     out["apiVersion"] = GROUP if root.field else LIBVIRT
     out["kind"] = root.kind
-    out["metadata"] = _metadata(element)
+    out["metadata"] = _metadata(element, nameless=bool(root.field) and "name" not in content)
     out["spec"] = {root.field: content} if root.field else content
     if comments:
         out.update((Comment(c.text or ""), None) for c in element.itersiblings() if c.tag is etree.Comment)
     return out
 
 
-def _metadata(element: etree._Element) -> Node:
-    """Return the object's name, from what the document calls itself."""
+def _metadata(element: etree._Element, *, nameless: bool) -> Node:
+    """Return the object's name, from what the document calls itself.
+
+    What is *nameless*, though libvirt knows a name for its kind, gets none here either: the name would be libvirt's.
+    """
     for name in (element.findtext("name"), element.get("name"), element.findtext("uuid")):
         valid = object_name(name or "")
-        if valid:
+        if valid and not nameless:
             return {"name": valid}
     return {"generateName": f"{object_name(element.tag)}-"}
 

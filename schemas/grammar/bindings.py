@@ -7,10 +7,12 @@ for what each entry means.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import InputError, KubevmmError
+from schemas.grammar import additions
 from schemas.grammar.names import camel_case, plural, split_namespace
 from schemas.grammar.overrides import Overrides
 from schemas.grammar.relaxng import Data, Grammar
@@ -24,9 +26,17 @@ EMPTY = "empty"
 """The type of elements that only say that something is there, such as ``<acpi/>``."""
 
 
+_DIGITS = re.compile(r"(\(-\|\\?\+\)\?|-)?(\[0-9\](\+|\{[0-9,]+\})|[0-9]+)")
+"""A pattern that only numbers match, such as ``[0-9]{1,2}``."""
+
+
+def _kind(data: Data) -> str:
+    return "integer" if data.kind == "string" and _DIGITS.fullmatch(data.pattern) else data.kind
+
+
 def scalar(data: set[Data], overrides: Overrides) -> dict[str, Any]:
     """Return the scalar type of what *data* allows: ``value``, and ``enum`` where only literals are allowed."""
-    kinds = {d.kind for d in data}
+    kinds = {_kind(d) for d in data}
     if kinds & INTEGERS and not any(d.define in overrides["strings"] for d in data):
         return {"value": "integer"}
     if kinds == {"value"}:
@@ -169,7 +179,9 @@ def generate(folder: Path, overrides: Overrides) -> dict[str, Any]:
         raise KubevmmError(
             f"roots without a kind: {', '.join(sorted(unnamed))}", hint="add them to roots in schemas/overrides.yaml"
         )
-    return Bindings(overrides).write(builder.merged(roots, list(overrides["roots"])))
+    tables = Bindings(overrides).write(builder.merged(roots, list(overrides["roots"])))
+    additions.add(tables, overrides)
+    return tables
 
 
 def render(tables: dict[str, Any]) -> str:

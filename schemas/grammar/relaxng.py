@@ -29,6 +29,8 @@ class Data:
     literal: str = ""
     define: str = ""
     """The name of the innermost definition that the value stands in, such as ``virYesNo``."""
+    pattern: str = ""
+    """The regular expression that a ``string`` must match; empty for none."""
 
 
 @dataclass(eq=False)
@@ -174,7 +176,8 @@ class Grammar:
             case "oneOrMore":
                 return Repeat(1, self._pattern_of(node, file, define))
             case "data":
-                return Data(str(node.get("type")), define=define)
+                pattern = node.findtext(f"{RNG}param[@name='pattern']") or ""
+                return Data(str(node.get("type")), define=define, pattern=pattern)
             case "value":
                 return Data("value", literal=(node.text or "").strip(), define=define)
             case "text":
