@@ -14,7 +14,7 @@ from analyser.codec.scalars import BOOLEANS
 from analyser.model import Comment, Node
 from analyser.xmlreader import FRAGMENTS, MAX_DEPTH, XML_SPACE
 from schemas.errors import InputError
-from schemas.table import ATTRIBUTE, ELEMENT, EXTRA, TEXT, Field, Type
+from schemas.table import ATTRIBUTE, ELEMENT, EXTRA, REFERENCE, TEXT, Field, Type
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
 _IN_ATTRIBUTE = {**_ESCAPES, "\n": "&#10;", "\t": "&#9;"}
@@ -110,11 +110,21 @@ class _Encoder:
                     if _UNUSUAL.search(value):
                         value = escape(value, (*path, key), attribute=True)
                     head += f" {field.xml}='{value}'"
-            else:
+            elif where is not REFERENCE:
                 text = escape(scalar(value, field, (*path, key)), (*path, key))
         if extra is not None:
             head += self._strange_attributes(extra)
         out = self.out
+        if extra is not None and _has_text(extra):
+            # White space counts beside text: nothing may be added to it.
+            whole = etree.tostring(extra, encoding="unicode")
+            if any(name != EXTRA for _, name, _ in children):
+                raise InputError(
+                    "text stands among elements, so no key may stand beside it",
+                    path=path_text((*path, EXTRA)), hint=f"move the elements into {EXTRA}, or remove its text",
+                )
+            out.append(f"{head}>{whole[whole.index('>') + 1 : whole.rindex('<')]}</{tag}>\n")
+            return
         if not children:
             out.append(f"{head}>{text}</{tag}>\n" if text else f"{head}/>\n")
             return
@@ -163,11 +173,6 @@ class _Encoder:
         if key == "#":
             self._comment(value, level)
         elif key == EXTRA:
-            if _has_text(value):
-                # White space counts beside text: nothing may be added to it.
-                whole = etree.tostring(value, encoding="unicode")
-                self.out[-1] = self.out[-1].rstrip("\n") + whole[whole.index(">") + 1 : whole.rindex("<")] + "\n"
-                return
             for child in value:
                 self.out.append(_indented(child, level))
         else:
