@@ -1,4 +1,7 @@
-"""``python -m schemas.generate RNG_FOLDER``: writes the binding tables from libvirt's grammar."""
+"""``python -m schemas.generate RNG_FOLDER``: writes the binding tables from libvirt's grammar, and the CRDs from them.
+
+``python -m schemas.generate --crds`` writes the CRDs alone, from the tables as they are.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from pathlib import Path
 
 from schemas.errors import KubevmmError
 from schemas.grammar import bindings, overrides
+from schemas.manifests import manifests
+from schemas.table import PATH as TABLES
+from schemas.table import load
 
-TABLES = Path(__file__).parent / "tables.json"
+MANIFESTS = Path(__file__).parent.parent / "yamls"
 
 
 def write(path: Path, text: str) -> None:
@@ -22,12 +28,22 @@ def write(path: Path, text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the generator; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the binding tables from libvirt's RelaxNG grammar.")
-    parser.add_argument("folder", type=Path, help="where libvirt's *.rng are, such as /usr/share/libvirt/schemas")
-    parser.add_argument("-o", "--output", type=Path, default=TABLES)
+    parser = argparse.ArgumentParser(description="Write the binding tables from libvirt's RelaxNG grammar, and the CRDs.")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where libvirt's *.rng are, such as /usr/share/libvirt/schemas"
+    )
+    parser.add_argument("--crds", action="store_true", help="write the CRDs alone, from the tables as they are")
+    parser.add_argument("-o", "--output", type=Path, default=TABLES, help="the tables (default: %(default)s)")
+    parser.add_argument("--yamls", type=Path, default=MANIFESTS, help="folder of the CRDs (default: %(default)s)")
     options = parser.parse_args(arguments)
+    if (options.folder is None) != options.crds:
+        parser.error("name the grammar's folder, or give --crds")
     try:
-        write(options.output, bindings.render(bindings.generate(options.folder, overrides.load())))
+        given = overrides.load()
+        if options.folder is not None:
+            write(options.output, bindings.render(bindings.generate(options.folder, given)))
+        for name, text in manifests(load(options.output), given["cuts"]).items():
+            write(options.yamls / name, text)
     except KubevmmError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 1

@@ -13,25 +13,29 @@ from typing import Any
 
 PATH = Path(__file__).parent / "tables.json"
 
-ATTRIBUTE, TEXT, ELEMENT = "attribute", "text", "element"
+ATTRIBUTE, TEXT, ELEMENT, REFERENCE = "attribute", "text", "element", "reference"
 
 EXTRA = "extraXML"
 """The key, in any map, of what the tables do not know: the element itself, reduced to that."""
 
 
 class Field:
-    """One attribute, text or child element of a type.
+    """One attribute, text or child element of a type, or a key of ours that stands beside them.
 
     ``where`` is ATTRIBUTE, TEXT or ELEMENT and ``xml`` its name in XML (``{namespace}local``); ``key`` its name in YAML.
+    Where it is REFERENCE, the key names an object of the API and never stands in XML: an executor resolves it; ``stands_for`` is the
+    native key beside it that it takes the place of, if any.
     ``value`` is ``string``, ``integer``, ``yesno``, ``onoff``, ``enum`` (one of ``enum``), ``size`` (``unit`` is the unit
     that libvirt prints), ``xml`` (foreign content as XML text) or ``map`` (of ``type``). ``many`` is true for lists.
     ``beside`` maps the other attributes of a size element to fields whose keys stand beside ``key``. ``sequence`` is the
-    key of the list that the field shares with others whose order matters. ``order`` is its place in libvirt's output.
+    key of the list that the field shares with others whose order matters. ``order`` is its place in libvirt's output;
+    ``pair`` is true where libvirt prints two tags even round nothing.
+    ``identity`` is the key that tells the entries of a list apart in every document, None for other lists.
     """
 
     __slots__ = (
-        "_table", "_type", "beside", "enum", "key", "many", "order", "owner",
-        "required", "sequence", "unit", "value", "where", "xml",
+        "_table", "_type", "beside", "enum", "key", "many", "order", "owner", "pair",
+        "identity", "required", "sequence", "stands_for", "unit", "value", "where", "xml",
     )  # fmt: skip
 
     def __init__(self, table: Table, raw: dict[str, Any], order: int) -> None:
@@ -42,14 +46,19 @@ class Field:
             self.where, self.xml = ATTRIBUTE, raw["attribute"]
         elif "element" in raw:
             self.where, self.xml = ELEMENT, raw["element"]
+        elif "reference" in raw:
+            self.where, self.xml = REFERENCE, ""
         else:
             self.where, self.xml = TEXT, ""
         self.value: str = raw.get("value", "map")
         self.enum: list[str] = raw.get("enum", [])
         self.many: bool = raw.get("list", False)
         self.required: bool = raw.get("required", False)
+        self.pair: bool = raw.get("pair", False)
         self.unit: str = raw.get("unit", "")
         self.sequence: str | None = raw.get("sequence")
+        self.stands_for: str | None = raw.get("for")
+        self.identity: str | None = raw.get("identity")
         self.order = order
         self.beside: dict[str, Field] = {
             name: Field(table, {**attribute, "attribute": name}, order)
@@ -107,6 +116,11 @@ class Type:
         return {field.xml: field for field in self.fields if field.where is ATTRIBUTE}
 
     @cached_property
+    def references(self) -> dict[str, Field]:
+        """The keys of ours that name other objects, by their key."""
+        return {field.key: field for field in self.fields if field.where is REFERENCE}
+
+    @cached_property
     def elements(self) -> dict[str, Field]:
         """The child elements by their name in XML."""
         return {field.xml: field for field in self.fields if field.where is ELEMENT}
@@ -144,8 +158,13 @@ class Table:
         return list(self._raw)
 
 
+def load(path: Path) -> Table:
+    """Return the tables in the file *path*."""
+    with path.open("rb") as file:
+        return Table(json.load(file))
+
+
 @cache
 def table() -> Table:
     """Return the project's tables."""
-    with PATH.open("rb") as file:
-        return Table(json.load(file))
+    return load(PATH)

@@ -64,7 +64,7 @@ class _Encoder:
         self.used[namespace] = None
         return f"{self._namespaces[namespace]}:{local}"
 
-    def element(self, node: Any, kind: Type, tag: str, path: Path, level: int) -> None:
+    def element(self, node: Any, kind: Type, tag: str, path: Path, level: int, *, pair: bool = False) -> None:
         if node.__class__ is not dict:
             raise InputError(f"expected a map, found {describe(node)}", path=path_text(path))
         if level > MAX_DEPTH:
@@ -126,7 +126,10 @@ class _Encoder:
             out.append(f"{head}>{whole[whole.index('>') + 1 : whole.rindex('<')]}</{tag}>\n")
             return
         if not children:
-            out.append(f"{head}>{text}</{tag}>\n" if text else f"{head}/>\n")
+            if pair:
+                out.append(f"{head}>\n{'  ' * level}</{tag}>\n")
+            else:
+                out.append(f"{head}>{text}</{tag}>\n" if text else f"{head}/>\n")
             return
         start = len(out)
         out.append(f"{head}>\n")
@@ -154,7 +157,7 @@ class _Encoder:
         tag = self._tag(field.xml)
         kind = field.value
         if kind == "map":
-            self.element(value, field.type, tag, path, level)
+            self.element(value, field.type, tag, path, level, pair=field.pair)
             return
         if kind == "size":
             self._size_element(value, field, tag, path, level, parent)

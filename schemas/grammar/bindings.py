@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ class Bindings:
             fields.append({"text": True, "key": "value", **kind, **_required(element_type.text)})
         for name, (occurrence, child) in element_type.children.items():
             fields.append(self._child(path, name, occurrence, child))
+        fields = _ordered(fields, self._overrides.order.get("/".join(self._prefixed(step) for step in path), []), self._prefixed)
         keys: dict[str, str] = {}
         sequence = self._overrides["sequences"].get(path[-1]) if len(path) == 1 else None
         for entry in fields:
@@ -140,6 +142,8 @@ class Bindings:
         entry: dict[str, Any] = {"element": name, "key": self._key(name, path, many=many)}
         if many:
             entry["list"] = True
+        if self._overrides.find(self._overrides["pairs"], (*path, name)):
+            entry["pair"] = True
         if child.foreign and not child.children:
             entry["value"] = "xml"
         elif child.text and not child.children and not many and "unit" in child.attributes and (unit := self._size(path, name)):
@@ -159,6 +163,24 @@ class Bindings:
     def _size(self, path: tuple[str, ...], name: str) -> str | None:
         unit = self._overrides.find(self._overrides["sizes"]["elements"], (*path, name))
         return None if unit is None else str(unit)
+
+
+def _ordered(fields: list[dict[str, Any]], listed: list[str], prefixed: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return *fields* in the order *listed*; what is not listed stays behind its neighbour."""
+
+    def name(field: dict[str, Any]) -> str:
+        return "@" + field["attribute"] if "attribute" in field else prefixed(field.get("element", "#text"))
+
+    rank = {name: position for position, name in enumerate(listed)}
+    result = sorted((field for field in fields if name(field) in rank), key=lambda field: rank[name(field)])
+    previous = -1
+    for field in fields:
+        if name(field) in rank:
+            previous = result.index(field)
+        else:
+            previous += 1
+            result.insert(previous, field)
+    return [f for kind in ("attribute", "text", "element") for f in result if kind in f]
 
 
 def _required(occurrence: Occurrence) -> dict[str, Any]:

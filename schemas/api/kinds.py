@@ -1,0 +1,20 @@
+"""All kinds of the API, in the order in which they are installed and listed."""
+
+from __future__ import annotations
+
+from schemas.api import (
+    virtualmachine, virtualmachinedisk, virtualmachineimage, virtualmachinenetwork, virtualmachinenode,
+    virtualmachineoperation, virtualmachinesnapshot, virtualmachinestoragepool,
+)  # fmt: skip
+from schemas.api.common import Kind
+
+KINDS: tuple[Kind, ...] = (
+    virtualmachine.KIND,
+    virtualmachinedisk.KIND,
+    virtualmachineimage.KIND,
+    virtualmachinesnapshot.KIND,
+    virtualmachinenetwork.KIND,
+    virtualmachinestoragepool.KIND,
+    virtualmachineoperation.KIND,
+    virtualmachinenode.KIND,
+)

@@ -1,0 +1,77 @@
+"""Adds to the tables what is ours: references to objects of the API, and what identifies the entries of a list.
+
+Both are named in ``overrides.yaml`` by their path from the root, in libvirt's element names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from schemas.grammar.overrides import Overrides
+
+REFERENCES = "references/"
+"""What the names of reference types begin with; no root element is called so."""
+
+
+def add(tables: dict[str, Any], overrides: Overrides) -> None:
+    """Add references and list keys to *tables*; a path of an element that this grammar does not have is passed over.
+
+    Raises KubevmmError where what stands in the overrides does not fit the element that it names.
+    """
+    types = tables["types"]
+    references = overrides.raw.get("references", [])
+    shapes = overrides.raw.get("referenceTypes", {})
+    for name in sorted({reference["type"] for reference in references}):
+        types[REFERENCES + name] = [
+            {"reference": True, "key": key, "value": "string", **({"required": True} if required else {})}
+            for key, required in shapes[name].items()
+        ]
+    for reference in references:
+        field = _field(tables, reference["path"])
+        if field is None:
+            continue
+        fields = types[field["type"]]
+        entry = {"reference": True, "key": reference["key"], "type": REFERENCES + reference["type"]}
+        if "for" in reference:
+            entry["for"] = reference["for"]
+            _known(fields, reference["for"], reference["path"])
+        if entry in fields:
+            continue
+        if any(reference["key"] == f["key"] for f in fields):
+            raise KubevmmError(
+                f"{reference['path']} already has a key {reference['key']}", hint="rename it under references"
+            )
+        fields.append(entry)
+    for path, key in overrides.raw.get("listKeys", {}).items():
+        field = _field(tables, path)
+        if field is None:
+            continue
+        if not field.get("list"):
+            raise KubevmmError(f"{path} is no list", hint="correct it in schemas/overrides.yaml, under listKeys")
+        if not _known(types[field["type"]], key, path).get("required"):
+            raise KubevmmError(f"{path}: {key} is not always there", hint="remove it from listKeys")
+        field["identity"] = key
+
+
+def _field(tables: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """Return the field that *path*, from the root in element names, leads to; None where there is no such element."""
+    root, *steps = path.split("/")
+    if root not in tables["roots"]:
+        return None
+    field: dict[str, Any] = tables["roots"][root]
+    for step in steps:
+        found = next((f for f in tables["types"].get(field.get("type"), []) if f.get("element") == step), None)
+        if found is None:
+            return None
+        field = found
+    return field
+
+
+def _known(fields: list[dict[str, Any]], key: str, path: str) -> dict[str, Any]:
+    for field in fields:
+        if field["key"] == key:
+            return field
+    raise KubevmmError(f"{path} has no key {key}", hint="correct it in schemas/overrides.yaml")
