@@ -7,12 +7,12 @@ document may grow by them is bounded. Comments are lost here.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from analyser.yamlscalars import is_half, resolve_plain
+from analyser.yamlerrors import in_plain_words, refuse_controls
+from analyser.yamlscalars import resolve_plain
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class Mark(NamedTuple):
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_FORBIDDEN = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = {f"{_TAG}int": int, f"{_TAG}bool": bool, f"{_TAG}null": type(None)}
 _MERGE = object()
@@ -57,7 +56,7 @@ class _Frame:
         self.key: Any = None
         self.key_mark: Any = None
         self.seen: dict[str, int] = {}
-        self.merged: list[Any] = []
+        self.merged: list[tuple[Any, Any]] = []
 
 
 def parse(
@@ -67,17 +66,7 @@ def parse(
 
     *first_line* is the number of *text*'s first line in *file*. Raises InputError.
     """
-    bad = _FORBIDDEN.search(text)
-    if bad is not None:
-        before = text[: bad.start()]
-        code = ord(bad[0])
-        what = "half a character" if is_half(code) else "a control character"
-        raise InputError(
-            f"{what} (U+{code:04X}) is not allowed in YAML",
-            file=file,
-            line=first_line + before.count("\n"),
-            column=bad.start() - before.rfind("\n"),
-        )
+    refuse_controls(text, file, first_line)
     loader = _Loader(text)
     try:
         builder = _Builder(file, first_line, with_marks)
@@ -89,22 +78,11 @@ def parse(
                     yield builder.finished
                 builder = _Builder(file, first_line, with_marks)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise InputError(
-            _one_line(error),
-            file=file,
-            line=None if mark is None else mark.line + first_line,
-            column=None if mark is None else mark.column + 1,
-        ) from None
+        raise in_plain_words(error, text, file, first_line) from None
     except yaml.YAMLError as error:
         raise InputError(" ".join(str(error).split()), file=file) from None
     finally:
         loader.dispose()
-
-
-def _one_line(error: yaml.MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    return " ".join(", ".join(parts).split()) or "this is not YAML"
 
 
 class _Builder:
@@ -127,7 +105,7 @@ class _Builder:
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._open(event, kind is yaml.MappingStartEvent)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            self._close(event)
+            self._close()
         elif kind is yaml.AliasEvent:
             self._alias(event)
 
@@ -173,7 +151,7 @@ class _Builder:
         return value
 
     def _unknown_tag(self, event: Any) -> InputError:
-        return self._error(f"the tag {event.tag!r} is not known", event, "leave the tag out")
+        return self._error(f"the tag {event.tag.replace(_TAG, '!!')!r} is not known", event, "leave the tag out")
 
     def _key(self, key: Any, event: Any) -> None:
         frame = self._stack[-1]
@@ -202,17 +180,18 @@ class _Builder:
             self._anchors[event.anchor] = self  # known, but not complete: nothing may refer to it yet
         self._stack.append(_Frame(container, event.anchor, path))
 
-    def _close(self, event: Any) -> None:
+    def _close(self) -> None:
         frame = self._stack.pop()
         if frame.merged:
             sources: list[Any] = []
-            for value in frame.merged:
-                sources.extend(value if isinstance(value, list) else [value])
+            for value, at in frame.merged:
+                several = value if isinstance(value, list) else [value]
+                if not all(isinstance(each, dict) for each in several):
+                    raise self._error("a merge key (<<) takes mappings alone", at)
+                sources.extend(several)
             own = dict(frame.container)
             frame.container.clear()
             for source in reversed(sources):
-                if not isinstance(source, dict):
-                    raise self._error("a merge key (<<) takes mappings alone", event)
                 frame.container.update(source)
             frame.container.update(own)
         if frame.anchor:
@@ -279,7 +258,7 @@ class _Builder:
             key_mark = frame.key_mark
             frame.key = None
             if name is _MERGE:
-                frame.merged.append(value)
+                frame.merged.append((value, event))
                 return frame.path
             if value is not None:
                 container[name] = value

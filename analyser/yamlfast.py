@@ -168,11 +168,15 @@ def _just_emptied(current: Any, level: int, previous: Line) -> tuple[Any, int] |
     kind = previous[1]
     if kind in (EMPTY, ITEM_EMPTY):
         inner = next(reversed(current.values()))
-        return inner, level + (1 if inner.__class__ is list else 4)
-    if kind == EMPTY_ITEM:
+        deeper = {list: 1, dict: 4}
+    elif kind == EMPTY_ITEM:
         inner = current[-1]
-        return inner, level + (4 if inner.__class__ is list else 3)
-    return None
+        deeper = {list: 4, dict: 3}
+    else:
+        return None
+    # Where it is a string, the line before was not what it looks like: it was a block scalar's.
+    by = deeper.get(inner.__class__)
+    return None if by is None else (inner, level + by)
 
 
 def _place(held: list[_Held], floor: int, current: Any, level: int, stack: list[tuple[Any, int]]) -> tuple[Any, int]:
@@ -224,10 +228,10 @@ def _block(lines: list[str], rest: Any, parent: int, header: tuple[int, str], te
     at = start
     while at < count:
         line = lines[at]
-        if line.startswith(prefix):
+        if line.startswith(prefix) and len(line) > indent:
             text = line[indent:]
-            if not text.strip(" "):
-                raise OutsideSubset
+            if text.isspace() or (text[0] == "\t" and not digit and not any(body)):
+                raise OutsideSubset  # whether these blanks are text or indentation is for the parser to say
             body.append(text)
         elif not line:
             body.append("")

@@ -10,7 +10,7 @@ import re
 import sys
 from typing import Any, TypeAlias
 
-from analyser.yamlscalars import is_half, is_plain, resolve_plain
+from analyser.yamlscalars import RESOLVED, is_half, is_plain, resolve_plain
 
 
 class OutsideSubset(Exception):  # noqa: N818  # a signal between two modules, never an error that anyone sees
@@ -35,13 +35,15 @@ Line: TypeAlias = tuple[int, int, Any, Any]  # level, kind, key, value
 
 _LINE = re.compile(
     r"( *)(?:(-)(?: (?! )|$))?"  # indentation and dash
-    r"(?:(?:([\w/.][\w./-]*)|(\"(?:[^\"\\]|\\.)*\")):(?: +|$))?"  # a key, plain or quoted
+    r"(?:(?:([\w/.][\w./-]*+)|(\"(?:[^\"\\]++|\\.)*+\")):(?: +|$))?"  # a key, plain or quoted
     r"(.*)"
 )
+# What most lines are, told apart from the rest in one step: a key and a word, or a key alone.
+_COMMON = re.compile(r"( *)(- )?([A-Za-z][A-Za-z0-9]*+):(?: ([A-Za-z/][A-Za-z0-9_./@+=,%-]*+))?")
 # After "-" only what cannot be another indicator.
 _PLAIN_START = re.compile(r"[\w/.+<($~^;\\=]|-[\w/.+-]")
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_SINGLE = re.compile(r"'((?:[^']|'')*)'")
+_DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
+_SINGLE = re.compile(r"'((?:[^']++|'')*+)'")
 _ESCAPE = re.compile(r"\\(?:([nrt\"\\/])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 _HEADER = re.compile(r"\|([1-9]?)([+-]?)")
@@ -71,6 +73,17 @@ LINES = Lines()
 
 
 def _parse_line(line: str) -> Line:
+    match = _COMMON.fullmatch(line)
+    if match is not None:
+        indent, dash, key, word = match.groups()
+        level = 2 * len(indent) + 1 if dash else 2 * len(indent)
+        base = ITEM_VALUE if dash else VALUE
+        if level <= 2 * _MAX_COLUMN and len(line) <= _SAFE_LINE:
+            if word is None:
+                return (level, base + 1, key, None)
+            meaning = RESOLVED.get(word, word)
+            if meaning is not None:
+                return (level, base, key, meaning)
     if not line.strip(" "):
         return BLANK_LINE
     match = _LINE.fullmatch(line)

@@ -96,10 +96,13 @@ def iter_documents(text: str, *, file: str | None = None, comments: bool = False
             terminated = True
         try:
             document, found = _read(chunk, comments=comments, terminated=terminated)
+        except OutsideSubset:
+            documents = None
+        else:
             documents = [document] if found else []
             if not found:
                 header.extend(document)
-        except OutsideSubset:
+        if documents is None:
             whole = chunk + "\n" if terminated else chunk
             documents = [each for each, _ in parse(whole, file=file, first_line=first_line)]
         for document in documents:
