@@ -11,6 +11,7 @@ from analyser.codec.decode import decode
 from analyser.codec.encode import describe, encode
 from analyser.model import Comment, Node
 from analyser.names import object_name
+from analyser.xmlreader import is_comment
 from schemas.errors import InputError
 from schemas.table import Root, table
 
@@ -31,20 +32,21 @@ def to_object(element: etree._Element, *, comments: bool = False) -> Node:
         name = etree.QName(element).localname
         near = difflib.get_close_matches(name, table().roots, n=1)
         raise InputError(
-            f"<{name}> is not a libvirt document", line=element.sourceline,
+            f"<{name}> is not a libvirt document",
+            line=element.sourceline,
             hint=f"did you mean <{near[0]}>?" if near else f"known roots: {', '.join(sorted(table().roots))}",
         )
     content = decode(element, root.type, comments=comments)
     out: Node = {}
     if comments:
-        around = [c for c in element.itersiblings(preceding=True) if c.tag is etree.Comment]
+        around = [c for c in element.itersiblings(preceding=True) if is_comment(c)]
         out.update((Comment(c.text or ""), None) for c in reversed(around))
     out["apiVersion"] = GROUP if root.field else LIBVIRT
     out["kind"] = root.kind
     out["metadata"] = _metadata(element, nameless=bool(root.field) and "name" not in content)
     out["spec"] = {root.field: content} if root.field else content
     if comments:
-        out.update((Comment(c.text or ""), None) for c in element.itersiblings() if c.tag is etree.Comment)
+        out.update((Comment(c.text or ""), None) for c in element.itersiblings() if is_comment(c))
     return out
 
 
@@ -57,7 +59,7 @@ def _metadata(element: etree._Element, *, nameless: bool) -> Node:
         valid = object_name(name or "")
         if valid and not nameless:
             return {"name": valid}
-    return {"generateName": f"{object_name(element.tag)}-"}
+    return {"generateName": f"{object_name(str(element.tag))}-"}
 
 
 def documents(element: etree._Element) -> Iterator[etree._Element]:
@@ -85,7 +87,9 @@ def root_of(document: Node, *, file: str | None = None) -> Root:
         raise InputError(f"a {kind} of {version}, not of {right}", file=file, path="apiVersion")
     near = difflib.get_close_matches(str(kind), [root.kind for root in table().roots.values()], n=1)
     raise InputError(
-        f"a {kind} of {version} holds no libvirt document", file=file, path="kind",
+        f"a {kind} of {version} holds no libvirt document",
+        file=file,
+        path="kind",
         hint=f"did you mean {near[0]}?" if near else None,
     )
 

@@ -32,6 +32,11 @@ _ENCODING = re.compile(rb"""^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-
 _EXTRA_CONTENT = 5  # libxml2's XML_ERR_DOCUMENT_END
 
 
+def is_comment(node: Any) -> bool:
+    """Say whether *node* of a tree is a comment: lxml gives those the factory as their tag."""
+    return node.tag is etree.Comment
+
+
 def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> list[etree._Element]:
     """Return the root elements of the documents in *data*, one after the other.
 
@@ -52,7 +57,10 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
                 return several
         line, column = error.position
         raise InputError(
-            f"not well-formed XML: {str(error.msg).partition(', line ')[0]}", file=file, line=line, column=max(column, 1)
+            f"not well-formed XML: {str(error.msg).partition(', line ')[0]}",
+            file=file,
+            line=line,
+            column=max(column, 1),
         ) from None
     except (ValueError, LookupError) as error:
         raise InputError(f"not XML: {error}", file=file) from None
@@ -65,7 +73,9 @@ def _several(data: bytes, parser: etree.XMLParser) -> list[etree._Element] | Non
     """Return the roots of documents that follow each other in one file; None if that is not what *data* is."""
     text = _DECLARATION.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), data.decode())
     try:
-        return [child for child in etree.fromstring(f"<documents>{text}</documents>", parser) if isinstance(child.tag, str)]
+        return [
+            child for child in etree.fromstring(f"<documents>{text}</documents>", parser) if isinstance(child.tag, str)
+        ]
     except etree.XMLSyntaxError:
         return None
 
@@ -75,7 +85,9 @@ def _refuse_doctype(text: str, file: str | None) -> None:
     end = prolog.end() if prolog else 0
     if text.startswith("<!DOCTYPE", end):
         raise InputError(
-            "a DOCTYPE is not allowed", file=file, line=text.count("\n", 0, end) + 1,
+            "a DOCTYPE is not allowed",
+            file=file,
+            line=text.count("\n", 0, end) + 1,
             hint="libvirt's documents need none; remove it",
         )
 

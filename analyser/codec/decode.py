@@ -15,8 +15,8 @@ from lxml import etree
 from analyser.codec.scalars import DECODERS
 from analyser.model import Comment, Node
 from analyser.sizes import quantity
-from analyser.xmlreader import XML_SPACE
-from schemas.table import ELEMENT, EXTRA, Field, Type
+from analyser.xmlreader import XML_SPACE, is_comment
+from schemas.table import EXTRA, Field, Type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,16 +104,17 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
             return _mixed(element, plan, out, strange)
     elements = plan.elements
     for child in element:
-        bound_child = elements.get(child.tag)
+        tag: Any = child.tag
+        bound_child = elements.get(tag)
         tail = child.tail
         if tail is not None and tail.strip(XML_SPACE):
             return _mixed(element, plan, out, strange)
         if bound_child is None:
-            if child.tag is etree.Comment:
+            if tag is etree.Comment:
                 if comments:
                     out[Comment(child.text or "")] = None
-            elif isinstance(child.tag, str):
-                strange.add(child.tag)
+            elif isinstance(tag, str):
+                strange.add(tag)
                 place = len(out) if place < 0 else place
             continue
         what = bound_child.what
@@ -127,7 +128,7 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
                         out.update((Comment(c.text or ""), None) for c in child)
                     leaf = "".join([child.text or "", *(c.tail or "" for c in child)])
                 else:
-                    strange.add(child.tag)
+                    strange.add(tag)
                     place = len(out) if place < 0 else place
                     continue
             else:
@@ -137,14 +138,14 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
         elif what == _SIZE:
             size = _size(child, bound_child.field)
             if size is None or bound_child.key in out:
-                strange.add(child.tag)
+                strange.add(tag)
                 place = len(out) if place < 0 else place
             else:
                 out.update(size)
             continue
         else:
             if child.keys():
-                strange.add(child.tag)
+                strange.add(tag)
                 place = len(out) if place < 0 else place
                 continue
             value_of = inner_xml(child)
@@ -159,7 +160,7 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
             else:
                 entries.append(value_of)
         elif key in out:
-            strange.add(child.tag)
+            strange.add(tag)
             place = len(out) if place < 0 else place
         else:
             out[key] = value_of
@@ -169,7 +170,7 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
 
 
 def _only_comments(leaf: etree._Element) -> bool:
-    return not leaf.keys() and all(child.tag is etree.Comment for child in leaf)
+    return not leaf.keys() and all(map(is_comment, leaf))
 
 
 def _sized(element: etree._Element, plan: _Plan, name: str, value: str, out: Node) -> bool:
@@ -249,7 +250,9 @@ def _with_extra(element: etree._Element, plan: _Plan, out: Node, strange: set[An
             removed.add(bound.key)
             removed.update(beside.key for beside in bound.field.beside.values())
     if place < 0:
-        place = sum(1 for key in out if key.__class__ is not Comment and key in {b[0] for b in plan.attributes.values()})
+        place = sum(
+            1 for key in out if key.__class__ is not Comment and key in {b[0] for b in plan.attributes.values()}
+        )
     result: Node = {}
     for position, (key, value) in enumerate(out.items()):
         if position == place:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lxml import etree
 
@@ -16,13 +15,16 @@ from analyser.xmlreader import FRAGMENTS, MAX_DEPTH, XML_SPACE
 from schemas.errors import InputError
 from schemas.table import ATTRIBUTE, ELEMENT, EXTRA, REFERENCE, TEXT, Field, Type
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
 _IN_ATTRIBUTE = {**_ESCAPES, "\n": "&#10;", "\t": "&#9;"}
 _SPECIAL = re.compile(r"[&<>'\"\r\n\t]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNUSUAL = re.compile("[&<>'\"\r\n\t]|[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-Path = tuple[str | int, ...]
+Path: TypeAlias = tuple[str | int, ...]
 
 
 def path_text(path: Path) -> str:
@@ -31,7 +33,9 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def encode(node: Node, kind: Type, tag: str, namespaces: Mapping[str, str], *, path: Path = (), libvirt_order: bool = False) -> str:
+def encode(
+    node: Node, kind: Type, tag: str, namespaces: Mapping[str, str], *, path: Path = (), libvirt_order: bool = False
+) -> str:
     """Return *node*, an element *tag* of type *kind*, as XML text that ends with a newline.
 
     Keys are written in their own order, attributes first; with *libvirt_order* in the order that libvirt prints.
@@ -74,7 +78,7 @@ class _Encoder:
         children: list[tuple[Field | None, str, Any]] = []
         text: str | None = None
         extra: etree._Element | None = None
-        items = node.items()
+        items: Iterable[tuple[Any, Any]] = node.items()
         if self._libvirt_order:
             items = sorted(items, key=lambda item: _place(item[0], kind))
         for key, value in items:
@@ -86,7 +90,8 @@ class _Encoder:
                     extra = fragment(value, (*path, key))
                     if _local(extra.tag) != _local(tag.rpartition(":")[2]):
                         raise InputError(
-                            f"expected <{tag}>, found <{_local(extra.tag)}>", path=path_text((*path, key)),
+                            f"expected <{tag}>, found <{_local(extra.tag)}>",
+                            path=path_text((*path, key)),
                             hint=f"{EXTRA} is the element itself, reduced to what the tables do not know",
                         )
                     children.append((None, EXTRA, extra))
@@ -105,11 +110,10 @@ class _Encoder:
                 elif field.value == "size":
                     head += self._size_attributes(value, field, (*path, key))
                 else:
-                    if value.__class__ is not str:
-                        value = scalar(value, field, (*path, key))
-                    if _UNUSUAL.search(value):
-                        value = escape(value, (*path, key), attribute=True)
-                    head += f" {field.xml}='{value}'"
+                    plain = value if value.__class__ is str else scalar(value, field, (*path, key))
+                    if _UNUSUAL.search(plain):
+                        plain = escape(plain, (*path, key), attribute=True)
+                    head += f" {field.xml}='{plain}'"
             elif where is not REFERENCE:
                 text = escape(scalar(value, field, (*path, key)), (*path, key))
         if extra is not None:
@@ -121,7 +125,8 @@ class _Encoder:
             if any(name != EXTRA for _, name, _ in children):
                 raise InputError(
                     "text stands among elements, so no key may stand beside it",
-                    path=path_text((*path, EXTRA)), hint=f"move the elements into {EXTRA}, or remove its text",
+                    path=path_text((*path, EXTRA)),
+                    hint=f"move the elements into {EXTRA}, or remove its text",
                 )
             out.append(f"{head}>{whole[whole.index('>') + 1 : whole.rindex('<')]}</{tag}>\n")
             return
@@ -258,7 +263,7 @@ def _has_text(element: etree._Element) -> bool:
     return any(text and text.strip(XML_SPACE) for text in (element.text, *(child.tail for child in element)))
 
 
-def _local(tag: str) -> str:
+def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
@@ -287,9 +292,10 @@ def _parse_fragment(text: str, path: Path) -> etree._Element:
     if "<!DOCTYPE" in text:
         raise InputError("a DOCTYPE is not allowed here", path=path_text(path))
     try:
-        return etree.fromstring(text, FRAGMENTS)
+        parsed: etree._Element = etree.fromstring(text, FRAGMENTS)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise InputError(f"not well-formed XML: {error}", path=path_text(path)) from None
+    return parsed
 
 
 def _parse_size(value: Any, field: Field, path: Path) -> tuple[str, str | None]:
@@ -311,9 +317,14 @@ def scalar(value: Any, field: Field, path: Path) -> str:
     if kind is bool:
         words = BOOLEANS.get(field.value)
         if words is None:
-            expected = f"one of {', '.join(field.enum)}" if field.enum else f"{'an' if field.value == 'integer' else 'a'} {field.value}"
+            expected = (
+                f"one of {', '.join(field.enum)}"
+                if field.enum
+                else f"{'an' if field.value == 'integer' else 'a'} {field.value}"
+            )
             raise InputError(
-                f"expected {expected}, found {describe(value)}", path=path_text(path),
+                f"expected {expected}, found {describe(value)}",
+                path=path_text(path),
                 hint='quote the value: "yes", "no", "on" and "off" are booleans in YAML',
             )
         return words[value]
@@ -334,7 +345,11 @@ def describe(value: Any) -> str:
     """Return what *value* is, in a reader's words."""
     names = {dict: "a map", list: "a list", str: "text", int: "a number", bool: "a boolean", type(None): "nothing"}
     name = names.get(value.__class__, value.__class__.__name__)
-    return f"{name} ({str(value).lower() if value.__class__ is bool else value})" if value.__class__ in (int, bool) else name
+    return (
+        f"{name} ({str(value).lower() if value.__class__ is bool else value})"
+        if value.__class__ in (int, bool)
+        else name
+    )
 
 
 def unknown_key(key: Any, kind: Type, path: Path) -> InputError:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,18}|0")
 _MOST = 1 << 63

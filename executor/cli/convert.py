@@ -27,6 +27,6 @@ def convert(
       virtctl convert web-1.yaml -o web-1.xml
       virtctl convert /etc/libvirt/qemu -o guests/
     """
-    from executor.cli.batch import convert_all  # noqa: PLC0415  (--help loads no parser)
+    from executor.cli.batch import convert_all
 
     raise typer.Exit(convert_all(src, output, to.value if to else None, jobs))

@@ -10,6 +10,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.convert import convert
+from executor.cli.validate import validate
 from schemas.errors import KubevmmError
 
 app = typer.Typer(
@@ -20,14 +21,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for verb in (convert,):
+for verb in (convert, validate):
     app.command(no_args_is_help=True)(verb)
 
 
 @app.command()
 def version() -> None:
     """Show the version."""
-    from importlib.metadata import version as installed  # noqa: PLC0415  (slow, and seldom asked for)
+    from importlib.metadata import version as installed
 
     typer.echo(f"virtctl {installed('kubevmm')}")
 
@@ -49,7 +50,7 @@ def main() -> None:
     except KubevmmError as error:
         messages.failure(error)
         code = 1
-    except Exception as error:  # noqa: BLE001  (the last line of defence: one line instead of a traceback)
+    except Exception as error:  # the last line of defence: one line instead of a traceback
         if os.environ.get("KUBEVMM_DEBUG"):
             raise
         messages.error(

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from schemas.errors import KubevmmError
+if TYPE_CHECKING:
+    from schemas.errors import KubevmmError
+from typing import TextIO
+
+_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m", "yellow": "\x1b[33m", "bold": "\x1b[1m"}
 
 
-def _coloured() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+def paint(text: str, colour: str, stream: TextIO) -> str:
+    """Return *text* in *colour* (red, green, yellow, bold) where *stream* is a terminal that is to be coloured."""
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"{_COLOURS[colour]}{text}\x1b[0m"
 
 
 def error(message: str, *, hint: str | None = None) -> None:
     """Say what went wrong, and what to do about it."""
-    red, end = ("\x1b[31m", "\x1b[0m") if _coloured() else ("", "")
-    text = f"{red}error:{end} {_one_line(message)}\n"
+    text = f"{paint('error:', 'red', sys.stderr)} {_one_line(message)}\n"
     if hint:
         text += f"hint: {_one_line(hint)}\n"
     sys.stderr.write(text)

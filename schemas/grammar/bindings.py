@@ -1,23 +1,26 @@
 """From element types to the binding tables: keys, scalar types, lists, sizes, in plain JSON that reads well in a diff.
 
-The tables are the one source of the codec, the CRDs, ``virtctl explain`` and ``virtctl validate``. See ``schemas.table``
-for what each entry means.
+The tables are the one source of the codec, the CRDs, ``virtctl explain`` and ``virtctl validate``. ``schemas.table``
+says what each entry means.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import InputError, KubevmmError
 from schemas.grammar import additions
 from schemas.grammar.names import camel_case, plural, split_namespace
-from schemas.grammar.overrides import Overrides
 from schemas.grammar.relaxng import Data, Grammar
 from schemas.grammar.types import MANY, ElementType, Occurrence, TypeBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from schemas.grammar.overrides import Overrides
 
 INTEGERS = {
     "int", "integer", "long", "short", "positiveInteger", "nonNegativeInteger",
@@ -108,7 +111,9 @@ class Bindings:
         for name, occurrence in element_type.attributes.items():
             unit = self._overrides.find(sizes, (*path, "@" + name))
             if unit is not None and "unit" in attributes:
-                fields.append({"attribute": name, "key": camel_case(name), "value": "size", "unit": unit, **_required(occurrence)})
+                fields.append(
+                    {"attribute": name, "key": camel_case(name), "value": "size", "unit": unit, **_required(occurrence)}
+                )
                 del attributes["unit"], attributes[name]
             elif name in attributes:
                 key = str(self._overrides.find(self._overrides["keys"], (*path, "@" + name), camel_case(name)))
@@ -120,7 +125,9 @@ class Bindings:
             fields.append({"text": True, "key": "value", **kind, **_required(element_type.text)})
         for name, (occurrence, child) in element_type.children.items():
             fields.append(self._child(path, name, occurrence, child))
-        fields = _ordered(fields, self._overrides.order.get("/".join(self._prefixed(step) for step in path), []), self._prefixed)
+        fields = _ordered(
+            fields, self._overrides.order.get("/".join(self._prefixed(step) for step in path), []), self._prefixed
+        )
         keys: dict[str, str] = {}
         sequence = self._overrides["sequences"].get(path[-1]) if len(path) == 1 else None
         for entry in fields:
@@ -146,12 +153,21 @@ class Bindings:
             entry["pair"] = True
         if child.foreign and not child.children:
             entry["value"] = "xml"
-        elif child.text and not child.children and not many and "unit" in child.attributes and (unit := self._size(path, name)):
+        elif (
+            child.text
+            and not child.children
+            and not many
+            and "unit" in child.attributes
+            and (unit := self._size(path, name))
+        ):
             entry |= {"value": "size", "unit": unit}
             beside = {a: o for a, o in child.attributes.items() if a != "unit"}
             if beside:
                 entry["attributes"] = {
-                    a: {"key": entry["key"] + camel_case(a)[0].upper() + camel_case(a)[1:], **scalar(o.data, self._overrides)}
+                    a: {
+                        "key": entry["key"] + camel_case(a)[0].upper() + camel_case(a)[1:],
+                        **scalar(o.data, self._overrides),
+                    }
                     for a, o in beside.items()
                 }
         elif child.text and not child.attributes and not child.children:

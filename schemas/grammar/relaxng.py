@@ -102,7 +102,7 @@ class Grammar:
         self._include(path, keep_start=True)
         if self._start is None:
             raise InputError("the grammar has no start", file=str(path))
-        self.start = self._pattern_of(self._start, self._start_file, "")
+        self.start: Pattern = self._pattern_of(self._start, self._start_file, "")
 
     def _include(self, path: Path, *, keep_start: bool) -> None:
         if path.name in self._included:

@@ -1,9 +1,9 @@
 """From grammar patterns to element types, one for each path, by subset construction.
 
-libvirt's grammar says the same element in many places (a disk's ``source`` alone in fifteen, one for each kind of disk).
-A document does not say which of them it means, so the type of an element is the union of all that its path allows:
-the set of patterns that a path can reach is a state, names lead from state to state, and recursion closes by itself.
-States that cannot be told apart are then merged. Keyed by path, an element has one shape in every document.
+libvirt's grammar says the same element in many places (a disk's ``source`` alone in fifteen, by kind of disk). A document
+does not say which of them it means, so the type of an element is the union of all that its path allows: the
+set of patterns that a path can reach is a state, names lead from state to state, and recursion closes by itself. States
+that cannot be told apart are then merged. Keyed by path, an element has one shape in every document.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class TypeBuilder:
         A merged type goes by its shortest path, below the root that comes first in *order*.
         """
         every = list(self._types.values())
-        label = {t: 0 for t in every}
+        label = dict.fromkeys(every, 0)
         while True:
             signatures: dict[object, int] = {}
             refined = {t: signatures.setdefault(_signature(t, label), len(signatures)) for t in every}
