@@ -103,8 +103,10 @@ def iter_documents(text: str, *, file: str | None = None, comments: bool = False
             if not found:
                 header.extend(document)
         if documents is None:
-            whole = chunk + "\n" if terminated else chunk
-            documents = [each for each, _ in parse(whole, file=file, first_line=first_line)]
+            # With the marker above it, which some texts need ("..." alone, for one).
+            above = "---\n" if index or first_line > 1 else ""
+            whole = above + chunk + ("\n" if terminated else "")
+            documents = [each for each, _ in parse(whole, file=file, first_line=first_line - bool(above))]
         for document in documents:
             if header:
                 yield {**dict.fromkeys(header), **document}
