@@ -1,8 +1,8 @@
 """The CRDs: our own fields from the structs of ``schemas.api``, native ones from the binding tables.
 
-What the grammar calls valid is never refused. So nothing native is required, sizes and texts have no patterns, an integer
-may be text as well (hexadecimal, padded), every map may carry ``extraXML``; what is checked is values of enums and the
-names of keys. Subtrees that ``overrides.yaml`` lists under ``cuts``, and types inside themselves, are left open.
+What the grammar calls valid is never refused. So nothing native is required (but what identifies the entries of a list),
+sizes and texts have no patterns, an integer may be text as well (hexadecimal, padded), and every map may carry
+``extraXML``; what is checked is values of enums and the names of keys. Subtrees that ``overrides.yaml`` lists under ``cuts``, and types inside themselves, are left open.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, Union
 import msgspec
 
 from schemas.api.common import CATEGORY, GROUP, VERSION, Kind, Struct
-from schemas.table import EXTRA, Field, Table, Type
+from schemas.table import EXTRA, REFERENCE, Field, Table, Type
 
 if typing.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if typing.TYPE_CHECKING:
 Schema = dict[str, Any]
 
 MOST_BYTES = 240_000
-"""The most that a CRD may have as JSON: kubectl keeps it whole in an annotation, and annotations end at 262,144 bytes."""
+"""The most that a CRD may have as JSON: kubectl keeps it in an annotation, and annotations end at 262,144 bytes."""
 
 OPEN: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -66,10 +66,9 @@ class Native:
             properties[field.key] = self._field(field, place, (*outer, kind))
             for beside in field.beside.values():
                 properties[beside.key] = self._described(self._scalar(beside), (*path, beside.key))
-        if not any(field.where == "reference" for field in kind.fields) or kind.elements or kind.attributes:
+        if any(field.where is not REFERENCE for field in kind.fields) or not kind.fields:
             properties[EXTRA] = {"type": "string"}
-        schema: Schema = {"type": "object", "properties": properties}
-        return schema
+        return {"type": "object", "properties": properties}
 
     def _field(self, field: Field, path: tuple[str, ...], outer: tuple[Type, ...]) -> Schema:
         schema = self._scalar(field) if field.value != "map" else self._branch(field, path, outer)
@@ -85,12 +84,14 @@ class Native:
         if "/".join(path) in self._cuts or field.type in outer:
             return dict(OPEN)
         schema = self._map(field.type, path, outer)
-        if field.where == "reference":
+        if field.where is REFERENCE:
             schema["required"] = [inner.key for inner in field.type.fields if inner.required]
         return schema
 
     def _scalar(self, field: Field) -> Schema:
         if field.value == "enum":
+            if field.open:
+                return {"type": "string"}
             return {"type": "string", "enum": list(field.enum)}
         return dict(_SCALARS[field.value])
 
@@ -108,9 +109,7 @@ class Own:
     def struct(self, kind: type[Struct]) -> Schema:
         """Return the schema of *kind*."""
         hints = typing.get_type_hints(kind, include_extras=True)
-        properties = {
-            field.encode_name: self._value(hints[field.name]) for field in msgspec.structs.fields(kind)
-        }
+        properties = {field.encode_name: self._value(hints[field.name]) for field in msgspec.structs.fields(kind)}
         schema: Schema = {"type": "object"}
         if properties:
             schema["properties"] = properties
@@ -147,10 +146,7 @@ class Own:
 
     def _constrained(self, schema: Schema, meta: msgspec.Meta) -> Schema:
         extra: Mapping[str, Any] = meta.extra_json_schema or {}
-        if "native" in extra:
-            schema = self._native.root(extra["native"])
-        else:
-            schema = {**schema, **extra}
+        schema = self._native.root(extra["native"]) if "native" in extra else {**schema, **extra}
         if meta.description:
             schema = {"description": meta.description, **{k: v for k, v in schema.items() if k != "description"}}
         return schema

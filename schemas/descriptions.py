@@ -18,7 +18,7 @@ class Descriptions:
     texts: dict[str, str]
 
     def find(self, path: tuple[str, ...]) -> str | None:
-        """Return the sentence for *path*, a root's element name and keys: the one by its full path, else by a pattern."""
+        """Return the sentence for *path* (a root element's name, and keys): by its full path, else by a pattern."""
         return self.texts.get(".".join(path)) or next(
             (text for pattern, text in self._patterns.get(len(path), ()) if _fits(pattern, path)), None
         )

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from schemas.errors import KubevmmError
+from schemas.errors import InputError, KubevmmError
 from schemas.grammar import bindings, overrides
 from schemas.manifests import manifests
 from schemas.table import PATH as TABLES
@@ -20,15 +20,23 @@ MANIFESTS = Path(__file__).parent.parent / "yamls"
 
 
 def write(path: Path, text: str) -> None:
-    """Write *text* to *path* by rename."""
+    """Write *text* to *path* by rename; makes its folder. Raises InputError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write: {error.strerror}", file=str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the generator; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write the binding tables from libvirt's RelaxNG grammar, and the CRDs.")
+    parser = argparse.ArgumentParser(
+        description="Write the binding tables from libvirt's RelaxNG grammar, and the CRDs."
+    )
     parser.add_argument(
         "folder", type=Path, nargs="?", help="where libvirt's *.rng are, such as /usr/share/libvirt/schemas"
     )

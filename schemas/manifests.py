@@ -39,7 +39,7 @@ _Dumper.add_representer(str, _text)
 
 
 def manifests(table: Table, cuts: Collection[str]) -> dict[str, str]:
-    """Return the text of each generated file of ``yamls/`` by its name; raises KubevmmError for a CRD that is too large."""
+    """Return the text of each generated file of ``yamls/`` by its name; raises KubevmmError for too large a CRD."""
     files = {"00-namespace.yaml": _render(NAMESPACE)}
     native = Native(table, descriptions(), cuts)
     for number, kind in enumerate(KINDS, 10):

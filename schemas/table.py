@@ -1,7 +1,7 @@
 """The binding tables at run time: what each libvirt element is called, contains and means in YAML.
 
-``tables.json`` is generated from libvirt's grammar (``python -m schemas.generate``). A type is the shape of the elements
-at one grammar path; a field is one of its attributes, its text or one of its child elements.
+``tables.json`` is generated from libvirt's grammar (``python -m schemas.generate``). A type is the shape of the
+elements at one grammar path; a field is one of its attributes, its text or one of its child elements.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ EXTRA = "extraXML"
 class Field:
     """One attribute, text or child element of a type, or a key of ours that stands beside them.
 
-    ``where`` is ATTRIBUTE, TEXT or ELEMENT and ``xml`` its name in XML (``{namespace}local``); ``key`` its name in YAML.
-    Where it is REFERENCE, the key names an object of the API and never stands in XML: an executor resolves it; ``stands_for`` is the
-    native key beside it that it takes the place of, if any.
-    ``value`` is ``string``, ``integer``, ``yesno``, ``onoff``, ``enum`` (one of ``enum``), ``size`` (``unit`` is the unit
-    that libvirt prints), ``xml`` (foreign content as XML text) or ``map`` (of ``type``). ``many`` is true for lists.
-    ``beside`` maps the other attributes of a size element to fields whose keys stand beside ``key``. ``sequence`` is the
-    key of the list that the field shares with others whose order matters. ``order`` is its place in libvirt's output;
-    ``pair`` is true where libvirt prints two tags even round nothing.
+    ``where`` is ATTRIBUTE, TEXT or ELEMENT and ``xml`` its name in XML (``{namespace}local``); ``key`` its name in
+    YAML. Where it is REFERENCE, the key names an object of the API and never stands in XML: an executor resolves it;
+    ``stands_for`` is the native key beside it that it takes the place of, if any.
+    ``value`` is ``string``, ``integer``, ``yesno``, ``onoff``, ``enum`` (one of ``enum``), ``size`` (``unit`` is the
+    unit that libvirt prints), ``xml`` (foreign content as XML text) or ``map`` (of ``type``). ``many`` is true for
+    lists. ``beside`` maps the other attributes of a size element to fields whose keys stand beside ``key``.
+    ``sequence`` is the key of the list that the field shares with others whose order matters. ``order`` is its place
+    in libvirt's output; ``pair`` is true where libvirt prints two tags even round nothing.
+    ``open`` says that values outside ``enum`` occur, and that the API server takes them.
     ``identity`` is the key that tells the entries of a list apart in every document, None for other lists.
     """
 
     __slots__ = (
-        "_table", "_type", "beside", "enum", "key", "many", "order", "owner", "pair",
-        "identity", "required", "sequence", "stands_for", "unit", "value", "where", "xml",
+        "_table", "_type", "beside", "enum", "identity", "key", "many", "open", "order", "owner", "pair", "required",
+        "sequence", "stands_for", "unit", "value", "where", "xml",
     )  # fmt: skip
 
     def __init__(self, table: Table, raw: dict[str, Any], order: int) -> None:
@@ -52,6 +53,7 @@ class Field:
             self.where, self.xml = TEXT, ""
         self.value: str = raw.get("value", "map")
         self.enum: list[str] = raw.get("enum", [])
+        self.open: bool = raw.get("open", False)
         self.many: bool = raw.get("list", False)
         self.required: bool = raw.get("required", False)
         self.pair: bool = raw.get("pair", False)
@@ -127,7 +129,7 @@ class Type:
 
 
 class Root:
-    """How a root element becomes an object: its ``kind``, and the key below ``spec`` that holds it (None: spec itself)."""
+    """How a root element becomes an object: its ``kind``, and the key of ``spec`` that holds it (None: spec itself)."""
 
     def __init__(self, table: Table, element: str, raw: dict[str, Any]) -> None:
         self.element = element

@@ -1,7 +1,7 @@
 """What the kinds have in common: the base of their structs, references, conditions, sizes, and how a kind is declared.
 
-A struct's fields carry their descriptions; ``schemas.crd`` makes the CRDs of them, and whoever reads objects decodes into
-them (``msgspec.json.decode(raw, type=...)``). Every field may be missing: a spec may hold the native form alone.
+A struct's fields carry their descriptions; ``schemas.crd`` makes the CRDs of them, and whoever reads objects decodes
+into them (``msgspec.json.decode(raw, type=...)``). Every field may be missing: a spec may hold the native form alone.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class SharedReference(Struct):
     needed = ("name",)
 
     name: Annotated[str, doc("Name of the object.", maxLength=NAME)]
-    namespace: Annotated[str | None, doc("Its namespace; without one, the namespace of this object.", maxLength=63)] = None
+    namespace: Annotated[str | None, doc("Its namespace; without one, the namespace of this object.", maxLength=63)] = (
+        None
+    )
 
 
 class SecretKey(Struct):
@@ -102,7 +104,9 @@ class Condition(Struct):
     last_transition_time: Annotated[Time, doc("When the status last changed.")]
     reason: Annotated[str, doc("Why, in one CamelCase word for programs.", maxLength=1024)]
     message: Annotated[str, doc("Why, for people.", maxLength=32768)]
-    observed_generation: Annotated[int | None, doc("The metadata.generation that this was found true of.", minimum=0)] = None
+    observed_generation: Annotated[
+        int | None, doc("The metadata.generation that this was found true of.", minimum=0)
+    ] = None
 
 
 Conditions: TypeAlias = Annotated[
@@ -135,7 +139,8 @@ class DriftPolicy(StrEnum):
 
 
 DRIFT = (
-    "What to do when the node differs from the spec in something that the spec says: Repair (the default) puts it back, "
+    "What to do when the node differs from the spec in something that the spec says: Repair (the default) puts it "
+    "back, "
     "Report only lists it in the status."
 )
 

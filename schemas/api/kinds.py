@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from schemas.api import (
-    virtualmachine, virtualmachinedisk, virtualmachineimage, virtualmachinenetwork, virtualmachinenode,
-    virtualmachineoperation, virtualmachinesnapshot, virtualmachinestoragepool,
-)  # fmt: skip
-from schemas.api.common import Kind
+    virtualmachine,
+    virtualmachinedisk,
+    virtualmachineimage,
+    virtualmachinenetwork,
+    virtualmachinenode,
+    virtualmachineoperation,
+    virtualmachinesnapshot,
+    virtualmachinestoragepool,
+)
+
+if TYPE_CHECKING:
+    from schemas.api.common import Kind
 
 KINDS: tuple[Kind, ...] = (
     virtualmachine.KIND,

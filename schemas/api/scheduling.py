@@ -28,7 +28,9 @@ class NodeTerm(Struct):
     """Nodes by labels and fields; all conditions must hold."""
 
     match_expressions: Annotated[list[Requirement] | None, doc("Conditions on the node's labels.")] = None
-    match_fields: Annotated[list[Requirement] | None, doc("Conditions on the node's fields, such as metadata.name.")] = None
+    match_fields: Annotated[
+        list[Requirement] | None, doc("Conditions on the node's fields, such as metadata.name.")
+    ] = None
 
 
 class NodeTerms(Struct):
@@ -51,7 +53,9 @@ class PreferredNodes(Struct):
 class NodeAffinity(Struct):
     """Which nodes a guest needs or prefers."""
 
-    required_during_scheduling_ignored_during_execution: Annotated[NodeTerms | None, doc("Nodes that it may run on.")] = None
+    required_during_scheduling_ignored_during_execution: Annotated[
+        NodeTerms | None, doc("Nodes that it may run on.")
+    ] = None
     preferred_during_scheduling_ignored_during_execution: Annotated[
         list[PreferredNodes] | None, doc("Nodes that are better than others.")
     ] = None

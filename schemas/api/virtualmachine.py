@@ -6,10 +6,28 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from schemas.api.common import (
-    AGE, DRIFT, NAME, READY, Column, Conditions, DeletionPolicy, DriftPolicy, Kind, NodeName, NodeSelector,
-    ObservedGeneration, Quantity, Reference, Rule, Struct, Time, doc, list_map, native,
-)  # fmt: skip
-from schemas.api.scheduling import Affinity, Toleration
+    AGE,
+    DRIFT,
+    NAME,
+    READY,
+    Column,
+    Conditions,
+    DeletionPolicy,
+    DriftPolicy,
+    Kind,
+    NodeName,
+    NodeSelector,
+    ObservedGeneration,
+    Quantity,
+    Reference,
+    Rule,
+    Struct,
+    Time,
+    doc,
+    list_map,
+    native,
+)
+from schemas.api.scheduling import Affinity, Toleration  # noqa: TC001  (msgspec reads the hints at run time)
 
 
 class RunStrategy(StrEnum):
@@ -65,11 +83,14 @@ class CloudInit(Struct):
     """What cloud-init in the guest is told, on a small disk made for it."""
 
     datasource: Annotated[CloudInitSource | None, doc("Form of the disk: NoCloud (the default) or ConfigDrive.")] = None
-    user_data: Annotated[str | None, doc("User data, such as a #cloud-config document; what is secret belongs in a Secret.")] = None
+    user_data: Annotated[
+        str | None, doc("User data, such as a #cloud-config document; what is secret belongs in a Secret.")
+    ] = None
     network_data: Annotated[str | None, doc("Network configuration, version 1 or 2.")] = None
     meta_data: Annotated[str | None, doc("Metadata; instance-id and local-hostname are made where it has none.")] = None
     secret_ref: Annotated[
-        Reference | None, doc("A Secret whose keys userData, networkData and metaData stand in for those not given here.")
+        Reference | None,
+        doc("A Secret whose keys userData, networkData and metaData stand in for those not given here."),
     ] = None
 
 
@@ -88,7 +109,8 @@ class VirtualMachineSpec(Struct):
     run_strategy: Annotated[
         RunStrategy | None,
         doc(
-            "When the guest should run: Always (started again whenever it ends), RerunOnFailure (unless it shut itself down), "
+            "When the guest should run: Always (started again whenever it ends), RerunOnFailure (unless it shut "
+            "itself down), "
             "Once, Halted, or Manual (only operations start and stop it; the default)."
         ),
     ] = None
@@ -99,27 +121,44 @@ class VirtualMachineSpec(Struct):
     ] = None
     node_name: Annotated[
         str | None,
-        doc("The node to run on, past the scheduler; taken away, the scheduler may place the guest anew.", maxLength=NAME),
+        doc(
+            "The node to run on, past the scheduler; taken away, the scheduler may place the guest anew.",
+            maxLength=NAME,
+        ),
     ] = None
     node_selector: Annotated[NodeSelector | None, doc("Labels that a node must have to run the guest.")] = None
-    affinity: Annotated[Affinity | None, doc("Which nodes and which company the guest needs or prefers, as for a Pod.")] = None
-    tolerations: Annotated[list[Toleration] | None, doc("Taints of nodes that do not keep the guest away, as for a Pod.")] = None
+    affinity: Annotated[
+        Affinity | None, doc("Which nodes and which company the guest needs or prefers, as for a Pod.")
+    ] = None
+    tolerations: Annotated[
+        list[Toleration] | None, doc("Taints of nodes that do not keep the guest away, as for a Pod.")
+    ] = None
     priority_class_name: Annotated[
-        str | None, doc("PriorityClass: who goes first, and who may push whom aside, when room is short.", maxLength=NAME)
+        str | None,
+        doc("PriorityClass: who goes first, and who may push whom aside, when room is short.", maxLength=NAME),
     ] = None
     cloud_init: Annotated[CloudInit | None, doc("What cloud-init in the guest is told at its first start.")] = None
     update_strategy: Annotated[
         UpdateStrategy | None,
-        doc("Whether a change reaches the running guest where libvirt can do that (Live, the default) or waits for its next start."),
+        doc(
+            "Whether a change reaches the running guest where libvirt can do that (Live, the default) or waits for "
+            "its next start."
+        ),
     ] = None
     eviction_strategy: Annotated[
         EvictionStrategy | None,
-        doc("What a drain of the node does to the running guest: LiveMigrate (the default), Shutdown, or None (the drain waits)."),
+        doc(
+            "What a drain of the node does to the running guest: LiveMigrate (the default), Shutdown, or None (the "
+            "drain waits)."
+        ),
     ] = None
     drift_policy: Annotated[DriftPolicy | None, doc(DRIFT)] = None
     deletion_policy: Annotated[
         DeletionPolicy | None,
-        doc("Deleting this object stops and undefines the guest (Delete, the default) or lets it run on unmanaged (Retain)."),
+        doc(
+            "Deleting this object stops and undefines the guest (Delete, the default) or lets it run on unmanaged "
+            "(Retain)."
+        ),
     ] = None
     termination_grace_period_seconds: Annotated[
         int | None, doc("How long the guest has to shut down before its power is cut; 180 unless given.", minimum=0)
@@ -131,7 +170,9 @@ class DomainStatus(Struct):
 
     name: Annotated[str | None, doc("The domain's name in libvirt.")] = None
     uuid: Annotated[str | None, doc("The domain's UUID.")] = None
-    state: Annotated[str | None, doc("libvirt's own word: running, blocked, paused, shutdown, shutoff, crashed, pmsuspended.")] = None
+    state: Annotated[
+        str | None, doc("libvirt's own word: running, blocked, paused, shutdown, shutoff, crashed, pmsuspended.")
+    ] = None
     reason: Annotated[str | None, doc("libvirt's reason for it, such as booted, migrated, ioerror.")] = None
 
 
@@ -211,7 +252,8 @@ class VirtualMachineStatus(Struct):
     printable_status: Annotated[
         str | None,
         doc(
-            "In one word: Stopped, Provisioning, Scheduling, Starting, Running, Paused, Migrating, Stopping, Terminating, "
+            "In one word: Stopped, Provisioning, Scheduling, Starting, Running, Paused, Migrating, Stopping, "
+            "Terminating, "
             "CrashLoopBackOff, ErrorUnschedulable or Unknown."
         ),
     ] = None
@@ -227,7 +269,9 @@ class VirtualMachineStatus(Struct):
     memory: Annotated[Quantity | None, doc("Memory that the guest has now.")] = None
     restart_required: Annotated[bool | None, doc("Whether changes wait for the guest's next start.")] = None
     pending_changes: Annotated[list[str] | None, doc("The paths below spec.domain that wait for it.")] = None
-    drift: Annotated[list[str] | None, doc("The paths below spec.domain in which the node differs from the spec.")] = None
+    drift: Annotated[list[str] | None, doc("The paths below spec.domain in which the node differs from the spec.")] = (
+        None
+    )
     migration: Annotated[MigrationStatus | None, doc("The migration that goes on, or the last one.")] = None
     last_operation: Annotated[OperationStatus | None, doc("The operation that was acted on last.")] = None
     restart_count: Annotated[int | None, doc("How often in a row the guest was started again after it failed.")] = None

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from schemas.api.common import (
-    AGE, NAME, READY, Column, Conditions, DeletionPolicy, Kind, NodeName, NodeSelector, ObservedGeneration, Quantity,
-    Reference, Rule, SharedReference, Struct, doc, native,
-)  # fmt: skip
+    AGE,
+    NAME,
+    READY,
+    Column,
+    Conditions,
+    DeletionPolicy,
+    Kind,
+    NodeName,
+    NodeSelector,
+    ObservedGeneration,
+    Quantity,
+    Reference,
+    Rule,
+    SharedReference,
+    Struct,
+    doc,
+    native,
+)
 
 
 class Blank(Struct):
@@ -20,7 +35,9 @@ class SnapshotSource(Struct):
     needed = ("name",)
 
     name: Annotated[str, doc("Name of the VirtualMachineSnapshot.", maxLength=NAME)]
-    target: Annotated[str | None, doc("Which of the guest's disks, such as vda; the first unless given.", maxLength=64)] = None
+    target: Annotated[
+        str | None, doc("Which of the guest's disks, such as vda; the first unless given.", maxLength=64)
+    ] = None
 
 
 class DiskSource(Struct):
@@ -28,13 +45,16 @@ class DiskSource(Struct):
 
     rules = (
         Rule(
-            "[has(self.blank), has(self.imageRef), has(self.diskRef), has(self.snapshotRef)].filter(given, given).size() == 1",
+            "[has(self.blank), has(self.imageRef), has(self.diskRef), has(self.snapshotRef)].filter(given, "
+            "given).size() == 1",
             "give exactly one of blank, imageRef, diskRef and snapshotRef",
         ),
     )
 
     blank: Annotated[Blank | None, doc("An empty volume.")] = None
-    image_ref: Annotated[SharedReference | None, doc("A VirtualMachineImage; the volume keeps it as its backing store or copies it.")] = None
+    image_ref: Annotated[
+        SharedReference | None, doc("A VirtualMachineImage; the volume keeps it as its backing store or copies it.")
+    ] = None
     disk_ref: Annotated[Reference | None, doc("Another VirtualMachineDisk, copied as it is at that time.")] = None
     snapshot_ref: Annotated[SnapshotSource | None, doc("A disk as a VirtualMachineSnapshot keeps it.")] = None
 
@@ -60,7 +80,10 @@ class VirtualMachineDiskSpec(Struct):
 
     source: Annotated[
         DiskSource | None,
-        doc("What the volume is made from; without one, a volume that is already there is taken as it is, else a blank one made."),
+        doc(
+            "What the volume is made from; without one, a volume that is already there is taken as it is, else a "
+            "blank one made."
+        ),
     ] = None
     pool_ref: Annotated[SharedReference | None, doc("The VirtualMachineStoragePool that the volume is in.")] = None
     capacity: Annotated[
@@ -71,7 +94,8 @@ class VirtualMachineDiskSpec(Struct):
         native("The volume itself: libvirt's storage volume, one to one (libvirt.org/formatstorage.html).", "volume"),
     ] = None
     node_name: Annotated[
-        str | None, doc("The node that has the volume, where the pool's data differs from node to node.", maxLength=NAME)
+        str | None,
+        doc("The node that has the volume, where the pool's data differs from node to node.", maxLength=NAME),
     ] = None
     node_selector: Annotated[NodeSelector | None, doc("Labels that a node must have to be given the volume.")] = None
     deletion_policy: Annotated[
@@ -101,7 +125,9 @@ class VirtualMachineDiskStatus(Struct):
     capacity: Annotated[Quantity | None, doc("Size that the guest sees.")] = None
     allocation: Annotated[Quantity | None, doc("Room that it takes in the pool.")] = None
     progress_percent: Annotated[int | None, doc("How far the filling is.")] = None
-    used_by: Annotated[list[User] | None, doc("Guests that have it, and disks and snapshots that are based on it.")] = None
+    used_by: Annotated[list[User] | None, doc("Guests that have it, and disks and snapshots that are based on it.")] = (
+        None
+    )
     conditions: Conditions = None
 
 

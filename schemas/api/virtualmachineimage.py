@@ -6,9 +6,25 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from schemas.api.common import (
-    AGE, NAME, READY, Column, Conditions, DeletionPolicy, Kind, NodeName, NodeSelector, ObservedGeneration, Quantity,
-    Reference, Rule, SharedReference, Struct, Time, doc, native,
-)  # fmt: skip
+    AGE,
+    NAME,
+    READY,
+    Column,
+    Conditions,
+    DeletionPolicy,
+    Kind,
+    NodeName,
+    NodeSelector,
+    ObservedGeneration,
+    Quantity,
+    Reference,
+    Rule,
+    SharedReference,
+    Struct,
+    Time,
+    doc,
+    native,
+)
 
 
 class ConfigMapKey(Struct):
@@ -36,7 +52,9 @@ class RegistrySource(Struct):
     needed = ("image",)
 
     image: Annotated[str, doc("Name with a tag or digest.", maxLength=1024)]
-    path: Annotated[str | None, doc("The file inside it; without one, the only file below /disk.", maxLength=1024)] = None
+    path: Annotated[str | None, doc("The file inside it; without one, the only file below /disk.", maxLength=1024)] = (
+        None
+    )
     secret_ref: Annotated[Reference | None, doc("A Secret of type kubernetes.io/dockerconfigjson.")] = None
 
 
@@ -45,7 +63,9 @@ class FileSource(Struct):
 
     needed = ("path",)
 
-    path: Annotated[str, doc("Absolute path on the node, below a folder that the node's administrator allows.", maxLength=4096)]
+    path: Annotated[
+        str, doc("Absolute path on the node, below a folder that the node's administrator allows.", maxLength=4096)
+    ]
 
 
 class Upload(Struct):
@@ -90,24 +110,35 @@ class VirtualMachineImageSpec(Struct):
         ),
     )
 
-    source: Annotated[ImageSource | None, doc("Where the image comes from; without one, the volume must be there already.")] = None
+    source: Annotated[
+        ImageSource | None, doc("Where the image comes from; without one, the volume must be there already.")
+    ] = None
     checksum: Annotated[
         str | None,
         doc(
             "Digest that the file must have, such as sha256: and 64 hexadecimal digits.",
-            pattern="^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", maxLength=160,
+            pattern="^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
+            maxLength=160,
         ),
     ] = None
-    format: Annotated[ImageFormat | None, doc("Format of the file; found out unless given, but raw is never guessed.")] = None
+    format: Annotated[
+        ImageFormat | None, doc("Format of the file; found out unless given, but raw is never guessed.")
+    ] = None
     pool_refs: Annotated[
-        list[SharedReference] | None, doc("The VirtualMachineStoragePools that get it; without any, those that a disk needs it in.")
+        list[SharedReference] | None,
+        doc("The VirtualMachineStoragePools that get it; without any, those that a disk needs it in."),
     ] = None
     node_selector: Annotated[NodeSelector | None, doc("Labels of the nodes whose pools get it.")] = None
     architecture: Annotated[str | None, doc("Processor that the image is for, such as x86_64.", maxLength=64)] = None
-    os: Annotated[str | None, doc("Operating system in it, as libosinfo's short name, such as debian13.", maxLength=253)] = None
+    os: Annotated[
+        str | None, doc("Operating system in it, as libosinfo's short name, such as debian13.", maxLength=253)
+    ] = None
     volume: Annotated[
         dict[str, Any] | None,
-        native("The volumes that it becomes: libvirt's storage volume, one to one (libvirt.org/formatstorage.html).", "volume"),
+        native(
+            "The volumes that it becomes: libvirt's storage volume, one to one (libvirt.org/formatstorage.html).",
+            "volume",
+        ),
     ] = None
     deletion_policy: Annotated[
         DeletionPolicy | None,
@@ -133,7 +164,9 @@ class VirtualMachineImageStatus(Struct):
     phase: Annotated[str | None, doc("Pending, Downloading, Ready, Failed or Terminating.")] = None
     format: Annotated[str | None, doc("Format of the copies.")] = None
     size: Annotated[Quantity | None, doc("Size of the file.")] = None
-    virtual_size: Annotated[Quantity | None, doc("Size that a guest sees: the least that a disk made from it can have.")] = None
+    virtual_size: Annotated[
+        Quantity | None, doc("Size that a guest sees: the least that a disk made from it can have.")
+    ] = None
     checksum: Annotated[str | None, doc("Digest of the file as it was got.")] = None
     completion_time: Annotated[Time | None, doc("When the last copy was ready.")] = None
     copies: Annotated[list[ImageCopy] | None, doc("The copies, one for each pool and node.")] = None

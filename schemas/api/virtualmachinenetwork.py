@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from schemas.api.common import (
-    AGE, DRIFT, READY, Column, Conditions, DeletionPolicy, DriftPolicy, Kind, NodeName, NodeSelector, NodeState,
-    ObservedGeneration, Struct, doc, list_map, native,
-)  # fmt: skip
+    AGE,
+    DRIFT,
+    READY,
+    Column,
+    Conditions,
+    DeletionPolicy,
+    DriftPolicy,
+    Kind,
+    NodeName,
+    NodeSelector,
+    NodeState,
+    ObservedGeneration,
+    Struct,
+    doc,
+    list_map,
+    native,
+)
 
 
 class VirtualMachineNetworkSpec(Struct):
@@ -17,14 +31,22 @@ class VirtualMachineNetworkSpec(Struct):
         dict[str, Any] | None,
         native("The network itself: libvirt's network, one to one (libvirt.org/formatnetwork.html).", "network"),
     ] = None
-    node_selector: Annotated[NodeSelector | None, doc("Labels of the nodes that have the network; without any, every node.")] = None
-    node_names: Annotated[list[NodeName] | None, doc("The nodes that have it, by name, of those that nodeSelector fits.")] = None
+    node_selector: Annotated[
+        NodeSelector | None, doc("Labels of the nodes that have the network; without any, every node.")
+    ] = None
+    node_names: Annotated[
+        list[NodeName] | None, doc("The nodes that have it, by name, of those that nodeSelector fits.")
+    ] = None
     active: Annotated[bool | None, doc("Whether the network is up; true unless given.")] = None
-    autostart: Annotated[bool | None, doc("Whether libvirt itself brings it up when the node starts; true unless given.")] = None
+    autostart: Annotated[
+        bool | None, doc("Whether libvirt itself brings it up when the node starts; true unless given.")
+    ] = None
     drift_policy: Annotated[DriftPolicy | None, doc(DRIFT)] = None
     deletion_policy: Annotated[
         DeletionPolicy | None,
-        doc("Deleting this object takes the network down and undefines it (Delete, the default) or leaves it (Retain)."),
+        doc(
+            "Deleting this object takes the network down and undefines it (Delete, the default) or leaves it (Retain)."
+        ),
     ] = None
 
 

@@ -5,25 +5,43 @@ from __future__ import annotations
 from typing import Annotated
 
 from schemas.api.common import (
-    AGE, READY, Amounts, Column, Conditions, Kind, ObservedGeneration, Quantity, Struct, Time, doc, list_map,
-)  # fmt: skip
+    AGE,
+    READY,
+    Amounts,
+    Column,
+    Conditions,
+    Kind,
+    ObservedGeneration,
+    Quantity,
+    Struct,
+    Time,
+    doc,
+    list_map,
+)
 
 
 class Overcommit(Struct):
     """How much more than it has a node may promise, in percent: 100 is no more than it has."""
 
     cpu_percent: Annotated[int | None, doc("Virtual CPUs for 100 processors; 100 unless given.", minimum=100)] = None
-    memory_percent: Annotated[int | None, doc("Memory of guests for 100 of the node's own; 100 unless given.", minimum=100)] = None
+    memory_percent: Annotated[
+        int | None, doc("Memory of guests for 100 of the node's own; 100 unless given.", minimum=100)
+    ] = None
 
 
 class VirtualMachineNodeSpec(Struct):
     """How the node may be used; its name is that of the Kubernetes Node."""
 
-    unschedulable: Annotated[bool | None, doc("Whether no further guest is to come here; those that are here stay.")] = None
-    migration_address: Annotated[
-        str | None, doc("Address, or host name, that guests migrate to this node by; the node's own unless given.", maxLength=253)
+    unschedulable: Annotated[
+        bool | None, doc("Whether no further guest is to come here; those that are here stay.")
     ] = None
-    reserved: Annotated[Amounts | None, doc("What is kept from guests, such as cpu and memory for the host itself.")] = None
+    migration_address: Annotated[
+        str | None,
+        doc("Address, or host name, that guests migrate to this node by; the node's own unless given.", maxLength=253),
+    ] = None
+    reserved: Annotated[
+        Amounts | None, doc("What is kept from guests, such as cpu and memory for the host itself.")
+    ] = None
     overcommit: Annotated[Overcommit | None, doc("How much more than it has the node may promise.")] = None
     max_guests: Annotated[int | None, doc("The most guests that may run here.", minimum=0)] = None
 
@@ -151,7 +169,9 @@ class VirtualMachineNodeStatus(Struct):
     migration_transports: Annotated[list[str] | None, doc("How guests can migrate, such as tcp and tls.")] = None
     guests: Annotated[list[GuestType] | None, doc("The kinds of guests that it can run.")] = None
     capacity: Annotated[Amounts | None, doc("What the node has: cpu, memory, hugepages-*.")] = None
-    allocatable: Annotated[Amounts | None, doc("What guests may have of it: capacity less what is reserved, times overcommit.")] = None
+    allocatable: Annotated[
+        Amounts | None, doc("What guests may have of it: capacity less what is reserved, times overcommit.")
+    ] = None
     allocated: Annotated[Amounts | None, doc("What the guests here have of it.")] = None
     pools: Annotated[list[NodePool] | None, list_map("Its storage pools.", "name")] = None
     networks: Annotated[list[NodeNetwork] | None, list_map("Its networks.", "name")] = None

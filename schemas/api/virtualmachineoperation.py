@@ -6,8 +6,20 @@ from enum import StrEnum
 from typing import Annotated
 
 from schemas.api.common import (
-    AGE, NAME, Column, Conditions, Kind, NodeName, ObservedGeneration, Quantity, Reference, Rule, Struct, Time, doc,
-)  # fmt: skip
+    AGE,
+    NAME,
+    Column,
+    Conditions,
+    Kind,
+    NodeName,
+    ObservedGeneration,
+    Quantity,
+    Reference,
+    Rule,
+    Struct,
+    Time,
+    doc,
+)
 
 
 class OperationType(StrEnum):
@@ -49,9 +61,12 @@ class StopParameters(Struct):
     """How to stop, for Stop and Restart."""
 
     grace_period_seconds: Annotated[
-        int | None, doc("How long the guest has before its power is cut; the guest's own grace period unless given.", minimum=0)
+        int | None,
+        doc("How long the guest has before its power is cut; the guest's own grace period unless given.", minimum=0),
     ] = None
-    mode: Annotated[ShutdownMode | None, doc("How it is asked: ACPI, Agent, InitCtl or Signal; what answers first unless given.")] = None
+    mode: Annotated[
+        ShutdownMode | None, doc("How it is asked: ACPI, Agent, InitCtl or Signal; what answers first unless given.")
+    ] = None
 
 
 class CopyStorage(StrEnum):
@@ -65,14 +80,21 @@ class CopyStorage(StrEnum):
 class MigrateParameters(Struct):
     """Where to migrate to, and how."""
 
-    node_name: Annotated[str | None, doc("The node to go to; the scheduler chooses unless given.", maxLength=NAME)] = None
+    node_name: Annotated[str | None, doc("The node to go to; the scheduler chooses unless given.", maxLength=NAME)] = (
+        None
+    )
     offline: Annotated[bool | None, doc("Whether a guest that is off is moved too; false unless given.")] = None
     copy_storage: Annotated[
         CopyStorage | None,
-        doc("What moves of disks that the nodes do not share: None (the default), All, or Incremental (what differs from the image)."),
+        doc(
+            "What moves of disks that the nodes do not share: None (the default), All, or Incremental (what differs "
+            "from the image)."
+        ),
     ] = None
     post_copy: Annotated[bool | None, doc("Whether it may run on the new node before all memory is there.")] = None
-    auto_converge: Annotated[bool | None, doc("Whether the guest may be slowed down so that it comes to an end.")] = None
+    auto_converge: Annotated[bool | None, doc("Whether the guest may be slowed down so that it comes to an end.")] = (
+        None
+    )
     compressed: Annotated[bool | None, doc("Whether memory is compressed on its way.")] = None
     tls: Annotated[bool | None, doc("Whether it must be encrypted.")] = None
     parallel_connections: Annotated[int | None, doc("Over how many connections memory goes.", minimum=1)] = None
@@ -102,7 +124,9 @@ class DumpParameters(Struct):
     needed = ("poolRef",)
 
     pool_ref: Annotated[Reference, doc("The VirtualMachineStoragePool to write it to.")]
-    memory_only: Annotated[bool | None, doc("Whether devices' state is left out, for crash and gdb; true unless given.")] = None
+    memory_only: Annotated[
+        bool | None, doc("Whether devices' state is left out, for crash and gdb; true unless given.")
+    ] = None
 
 
 class VirtualMachineOperationSpec(Struct):
@@ -110,18 +134,26 @@ class VirtualMachineOperationSpec(Struct):
 
     needed = ("type", "virtualMachineRef")
     rules = (
-        Rule("self == oldSelf", "the spec of an operation cannot change: it is done once; make another VirtualMachineOperation"),
+        Rule(
+            "self == oldSelf",
+            "the spec of an operation cannot change: it is done once; make another VirtualMachineOperation",
+        ),
         Rule("self.type in ['Stop', 'Restart'] || !has(self.stop)", "stop goes with type Stop or Restart"),
         Rule("self.type == 'Migrate' || !has(self.migrate)", "migrate goes with type Migrate"),
-        Rule("(self.type == 'Restore') == has(self.restore)", "type Restore needs restore, with snapshotRef; no other has it"),
+        Rule(
+            "(self.type == 'Restore') == has(self.restore)",
+            "type Restore needs restore, with snapshotRef; no other has it",
+        ),
         Rule("(self.type == 'Dump') == has(self.dump)", "type Dump needs dump, with poolRef; no other has it"),
     )
 
     type: Annotated[
         OperationType,
         doc(
-            "What to do: Start, Stop (ask the guest to shut down), PowerOff (cut its power), Restart (stop and start), Reset (as its "
-            "button), Pause, Resume, Save (to disk, and off), Migrate, Restore (a snapshot), Dump (its memory) or InjectNMI."
+            "What to do: Start, Stop (ask the guest to shut down), PowerOff (cut its power), Restart (stop and "
+            "start), Reset (as its "
+            "button), Pause, Resume, Save (to disk, and off), Migrate, Restore (a snapshot), Dump (its memory) or "
+            "InjectNMI."
         ),
     ]
     virtual_machine_ref: Annotated[OperationTarget, doc("The VirtualMachine that it is done to.")]

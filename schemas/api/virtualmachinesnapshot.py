@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from schemas.api.common import (
-    AGE, READY, Column, Conditions, DeletionPolicy, Kind, NodeName, ObservedGeneration, Quantity, Reference, Rule,
-    Struct, Time, doc, list_map, native,
-)  # fmt: skip
+    AGE,
+    READY,
+    Column,
+    Conditions,
+    DeletionPolicy,
+    Kind,
+    NodeName,
+    ObservedGeneration,
+    Quantity,
+    Reference,
+    Rule,
+    Struct,
+    Time,
+    doc,
+    list_map,
+    native,
+)
 
 
 class VirtualMachineSnapshotSpec(Struct):
@@ -22,15 +36,25 @@ class VirtualMachineSnapshotSpec(Struct):
     )
 
     virtual_machine_ref: Annotated[Reference | None, doc("The VirtualMachine to take a snapshot of.")] = None
-    quiesce: Annotated[bool | None, doc("Whether the agent inside the guest holds its file systems still meanwhile.")] = None
+    quiesce: Annotated[
+        bool | None, doc("Whether the agent inside the guest holds its file systems still meanwhile.")
+    ] = None
     domain_snapshot: Annotated[
         dict[str, Any] | None,
-        native("The snapshot itself: libvirt's domain snapshot, one to one (libvirt.org/formatsnapshot.html).", "domainsnapshot"),
+        native(
+            "The snapshot itself: libvirt's domain snapshot, one to one (libvirt.org/formatsnapshot.html).",
+            "domainsnapshot",
+        ),
     ] = None
-    deadline_seconds: Annotated[int | None, doc("How long it may take before it counts as failed; 300 unless given.", minimum=1)] = None
+    deadline_seconds: Annotated[
+        int | None, doc("How long it may take before it counts as failed; 300 unless given.", minimum=1)
+    ] = None
     deletion_policy: Annotated[
         DeletionPolicy | None,
-        doc("Deleting this object deletes the snapshot (Delete, the default; later ones stay whole) or leaves it (Retain)."),
+        doc(
+            "Deleting this object deletes the snapshot (Delete, the default; later ones stay whole) or leaves it "
+            "(Retain)."
+        ),
     ] = None
 
 
@@ -56,7 +80,9 @@ class VirtualMachineSnapshotStatus(Struct):
     name: Annotated[str | None, doc("The snapshot's name in libvirt.")] = None
     domain_uuid: Annotated[str | None, doc("UUID of the domain that it is of.")] = None
     creation_time: Annotated[Time | None, doc("The moment that it shows.")] = None
-    state: Annotated[str | None, doc("State of the guest at that moment, such as running, shutoff or disk-snapshot.")] = None
+    state: Annotated[
+        str | None, doc("State of the guest at that moment, such as running, shutoff or disk-snapshot.")
+    ] = None
     current: Annotated[bool | None, doc("Whether the guest goes on from this one.")] = None
     parent: Annotated[str | None, doc("The snapshot before it, by its name in libvirt.")] = None
     disks: Annotated[list[SnapshotDiskStatus] | None, list_map("The disks as it keeps them.", "target")] = None

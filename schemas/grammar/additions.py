@@ -1,6 +1,6 @@
-"""Adds to the tables what is ours: references to objects of the API, and what identifies the entries of a list.
+"""Adds to the tables what is ours: references to objects of the API, what identifies the entries of a list, open enums.
 
-Both are named in ``overrides.yaml`` by their path from the root, in libvirt's element names.
+All are named in ``overrides.yaml`` by their path from the root, in libvirt's element names.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ def add(tables: dict[str, Any], overrides: Overrides) -> None:
         if not _known(types[field["type"]], key, path).get("required"):
             raise KubevmmError(f"{path}: {key} is not always there", hint="remove it from listKeys")
         field["identity"] = key
+    for path in overrides.raw.get("openEnums", []):
+        element, _, attribute = path.rpartition("/@")
+        field = _field(tables, element)
+        if field is not None:
+            found = [f for f in types[field["type"]] if f.get("attribute") == attribute]
+            if not found or "enum" not in found[0]:
+                raise KubevmmError(f"{path} is no enum", hint="correct it in schemas/overrides.yaml, under openEnums")
+            found[0]["open"] = True
 
 
 def _field(tables: dict[str, Any], path: str) -> dict[str, Any] | None:
@@ -62,7 +70,10 @@ def _field(tables: dict[str, Any], path: str) -> dict[str, Any] | None:
     if root not in tables["roots"]:
         return None
     field: dict[str, Any] = tables["roots"][root]
-    for step in steps:
+    namespaces = {prefix: uri for uri, prefix in tables["namespaces"].items()}
+    for name in steps:
+        prefix, colon, local = name.partition(":")
+        step = f"{{{namespaces[prefix]}}}{local}" if colon else name
         found = next((f for f in tables["types"].get(field.get("type"), []) if f.get("element") == step), None)
         if found is None:
             return None
