@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from analyser import documents, xmlreader, yamlreader
+from analyser import documents, layout, xmlreader, yamlreader
 from analyser.yamlwriter import dump
 from schemas.errors import InputError
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from analyser.model import Node
 
 Form: TypeAlias = Literal["xml", "yaml"]
+
+
+LAYOUT = "libvirt.kubevmm.io/layout"
+"""The annotation that says how XML was printed, where it was not as virsh prints; see ``analyser.layout``."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,33 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
         raise InputError("holds no document", file=file)
     if target == "yaml":
         return Converted("yaml", "---\n".join(dump(document) for document in read), len(read))
-    return Converted("xml", "".join(documents.to_xml(document, file=file) for document in read), len(read))
+    return Converted("xml", "".join(_xml(document, file) for document in read), len(read))
+
+
+def _xml(document: Node, file: str) -> str:
+    """Return the XML of *document*, printed as its annotation says."""
+    text = documents.to_xml(document, file=file)
+    metadata = document.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    printed = annotations.get(LAYOUT) if isinstance(annotations, dict) else None
+    return layout.apply(text, printed) if isinstance(printed, str) else text
 
 
 def _objects_of_xml(data: bytes, file: str) -> list[Node]:
+    elements = [
+        element for root in xmlreader.parse(data, file=file, comments=True) for element in documents.documents(root)
+    ]
     found = []
-    for root in xmlreader.parse(data, file=file, comments=True):
-        for element in documents.documents(root):
-            try:
-                found.append(documents.to_object(element, comments=True))
-            except InputError as error:
-                error.file = file
-                raise
+    for element in elements:
+        try:
+            found.append(documents.to_object(element, comments=True))
+        except InputError as error:
+            error.file = file
+            raise
+    if len(found) == 1 and elements[0].getparent() is None:
+        printed = layout.describe(xmlreader.text_of(data, file=file), documents.to_xml(found[0], file=file))
+        if printed:
+            found[0]["metadata"]["annotations"] = {LAYOUT: printed}
     return found
 
 

@@ -16,13 +16,16 @@ from schemas.errors import InputError
 from schemas.table import Root, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 GROUP = "kubevmm.io/v1alpha1"
 """``apiVersion`` of the kinds that KubeVMM manages."""
 
 LIBVIRT = "libvirt.kubevmm.io/v1alpha1"
 """``apiVersion`` of libvirt's other documents, which are only converted."""
+
+
+_WARNING = "\nWARNING: THIS IS AN AUTO-GENERATED FILE."
 
 
 def to_object(element: etree._Element, *, comments: bool = False) -> Node:
@@ -43,23 +46,25 @@ def to_object(element: etree._Element, *, comments: bool = False) -> Node:
         out.update((Comment(c.text or ""), None) for c in reversed(around))
     out["apiVersion"] = GROUP if root.field else LIBVIRT
     out["kind"] = root.kind
-    out["metadata"] = _metadata(element, nameless=bool(root.field) and "name" not in content)
+    names = (element.findtext("name"), element.get("name"), element.findtext("uuid"))
+    out["metadata"] = metadata(root, names, nameless="name" not in content)
     out["spec"] = {root.field: content} if root.field else content
     if comments:
         out.update((Comment(c.text or ""), None) for c in element.itersiblings() if is_comment(c))
     return out
 
 
-def _metadata(element: etree._Element, *, nameless: bool) -> Node:
-    """Return the object's name, from what the document calls itself.
+def metadata(root: Root, names: Iterable[str | None], *, nameless: bool) -> Node:
+    """Return the object's name, from the first of *names* that can be one: what the document calls itself.
 
     What is *nameless*, though libvirt knows a name for its kind, gets none here either: the name would be libvirt's.
     """
-    for name in (element.findtext("name"), element.get("name"), element.findtext("uuid")):
-        valid = object_name(name or "")
-        if valid and not nameless:
-            return {"name": valid}
-    return {"generateName": f"{object_name(str(element.tag))}-"}
+    if not (nameless and root.field):
+        for name in names:
+            valid = object_name(name) if name else ""
+            if valid:
+                return {"name": valid}
+    return {"generateName": f"{object_name(root.element)}-"}
 
 
 def documents(element: etree._Element) -> Iterator[etree._Element]:
@@ -144,5 +149,7 @@ def _comments(document: Node) -> tuple[list[str], list[str]]:
             seen = True
         elif key.__class__ is Comment:
             text = key.text.replace("--", "- -")
-            (after if seen else before).append(f"<!--{text}{' ' if text.endswith('-') else ''}-->\n")
+            # What libvirt writes to disk has an empty line behind its warning.
+            end = "\n\n" if text.startswith(_WARNING) else "\n"
+            (after if seen else before).append(f"<!--{text}{' ' if text.endswith('-') else ''}-->{end}")
     return before, after

@@ -69,6 +69,11 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
     return [root]
 
 
+def text_of(data: bytes, *, file: str | None = None) -> str:
+    """Return the document in *data* as text, whatever its encoding; raises InputError where it is not in its encoding."""
+    return _decoded(data, file).decode()
+
+
 def _several(data: bytes, parser: etree.XMLParser) -> list[etree._Element] | None:
     """Return the roots of documents that follow each other in one file; None if that is not what *data* is."""
     text = _DECLARATION.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), data.decode())
