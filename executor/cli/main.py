@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-import click
 import typer
 
 from executor.cli import messages
+from executor.cli.compare import compare
 from executor.cli.convert import convert
 from executor.cli.validate import validate
 from schemas.errors import KubevmmError
@@ -21,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for verb in (convert, validate):
+for verb in (convert, validate, compare):
     app.command(no_args_is_help=True)(verb)
 
 
@@ -33,14 +34,18 @@ def version() -> None:
     typer.echo(f"virtctl {installed('kubevmm')}")
 
 
+# Some releases of typer bring a click of their own: the base of all usage errors is the one that typer's derive from.
+_UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
 def main() -> None:
     """Run virtctl and leave with its exit code: 0, 1 (error, or a difference found), 2 (usage)."""
     try:
         code = app(standalone_mode=False)
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         messages.error("interrupted")
         code = 130
     except BrokenPipeError:

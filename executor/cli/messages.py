@@ -22,9 +22,9 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
 
 def error(message: str, *, hint: str | None = None) -> None:
     """Say what went wrong, and what to do about it."""
-    text = f"{paint('error:', 'red', sys.stderr)} {_one_line(message)}\n"
+    text = f"{paint('error:', 'red', sys.stderr)} {one_line(message)}\n"
     if hint:
-        text += f"hint: {_one_line(hint)}\n"
+        text += f"hint: {one_line(hint)}\n"
     sys.stderr.write(text)
     sys.stderr.flush()
 
@@ -36,9 +36,9 @@ def failure(problem: KubevmmError) -> None:
 
 def note(message: str) -> None:
     """Say something that is not an error."""
-    sys.stderr.write(_one_line(message) + "\n")
+    sys.stderr.write(one_line(message) + "\n")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return *text* on one line, with nothing in it that a terminal would obey."""
     return "".join(c if c.isprintable() else " " if c in "\n\t" else "?" for c in text)
