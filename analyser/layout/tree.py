@@ -144,7 +144,7 @@ def _element(tag: str, gap: str, level: int) -> Node:
 
 
 def read_canonical(text: str) -> Node | None:
-    """Return virsh\'s print as ``read`` does, but with no text in a pair of tags that stands for an empty element."""
+    """Return virsh's print as ``read`` does, but with no text in a pair of tags that stands for an empty element."""
     document = read(text)
     for node in elements(document) if document else ():
         if node.text is not None and node.text == "\n" + "  " * node.level:
