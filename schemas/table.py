@@ -30,13 +30,14 @@ class Field:
     lists. ``beside`` maps the other attributes of a size element to fields whose keys stand beside ``key``.
     ``sequence`` is the key of the list that the field shares with others whose order matters. ``order`` is its place
     in libvirt's output; ``pair`` is true where libvirt prints two tags even round nothing.
+    ``also`` is what an ``integer`` may be besides a number, as regular expressions.
     ``open`` says that values outside ``enum`` occur, and that the API server takes them.
     ``identity`` is the key that tells the entries of a list apart in every document, None for other lists.
     """
 
     __slots__ = (
-        "_table", "_type", "beside", "enum", "identity", "key", "many", "open", "order", "owner", "pair", "required",
-        "sequence", "stands_for", "unit", "value", "where", "xml",
+        "_table", "_type", "also", "beside", "enum", "identity", "key", "many", "open", "order", "owner", "pair",
+        "required", "sequence", "stands_for", "unit", "value", "where", "xml",
     )  # fmt: skip
 
     def __init__(self, table: Table, raw: dict[str, Any], order: int) -> None:
@@ -54,6 +55,7 @@ class Field:
         self.value: str = raw.get("value", "map")
         self.enum: list[str] = raw.get("enum", [])
         self.open: bool = raw.get("open", False)
+        self.also: list[str] = raw.get("also", [])
         self.many: bool = raw.get("list", False)
         self.required: bool = raw.get("required", False)
         self.pair: bool = raw.get("pair", False)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from analyser import sizes
 from analyser.codec.encode import escape, fragment
-from analyser.validate.problems import Findings, Path, kind_of, shown
+from analyser.validate.problems import Findings, Path, Severity, kind_of, shown
+from analyser.xmlreader import XML_SPACE
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from schemas.table import Field
 
 _WORDS = {"yesno": ("yes", "no"), "onoff": ("on", "off")}
-_INTEGER = re.compile(r"\s*(?:[+-]?[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16})\s*")
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+_LONGEST_MATCHED = 200
+"""No number, word or variable is longer; the grammar's expressions are not made for more."""
 _NUMBER = re.compile(r"\s*\+?[0-9]{1,20}\s*")
 _UNIT = re.compile(r"b|bytes?|[kmgtpe](?:i?b)?", re.IGNORECASE)
 """libvirt.org/formatdomain.html, memory allocation; libvirt does not mind upper or lower case."""
@@ -30,7 +33,8 @@ def check(value: Any, field: Field, path: Path, findings: Findings) -> None:
         return
     problem = _CHECKS.get(field.value, _text)(value, field, path, findings)
     if problem is not None:
-        findings.add(path, problem[0], problem[1], at_value=True)
+        severity: Severity = "warning" if field.open and isinstance(value, str) else "error"
+        findings.add(path, problem[0], problem[1], severity=severity, at_value=True)
     elif isinstance(value, str) and not value.isprintable():
         try:
             escape(value, path)
@@ -38,14 +42,17 @@ def check(value: Any, field: Field, path: Path, findings: Findings) -> None:
             findings.add(path, error.message, at_value=True)
 
 
-def _integer(value: Any, _: Field, __: Path, findings: Findings) -> tuple[str, str | None] | None:
-    if isinstance(value, bool) or (isinstance(value, str) and not _INTEGER.fullmatch(value)):
-        return f"expected an integer, found {shown(value)}", None if findings.xml else _unquoted(value)
-    return None
-
-
-def _unquoted(value: Any) -> str | None:
-    return "yes, no, on and off are booleans in YAML" if isinstance(value, bool) else None
+def _integer(value: Any, field: Field, _: Path, findings: Findings) -> tuple[str, str | None] | None:
+    if isinstance(value, bool):
+        return f"expected an integer, found {shown(value)}", "yes, no, on and off are booleans in YAML"
+    if isinstance(value, int) or _INTEGER.fullmatch(value):
+        return None
+    text = value.strip(XML_SPACE)
+    if len(text) <= _LONGEST_MATCHED and any(re.fullmatch(pattern, text) for pattern in field.also):
+        return None
+    words = [pattern for pattern in field.also if pattern.isalnum()]
+    wanted = f"an integer or one of {', '.join(words)}" if words else "an integer"
+    return f"expected {wanted}, found {shown(value)}", findings.nearest(text, words) if words else None
 
 
 def _boolean(value: Any, field: Field, _: Path, findings: Findings) -> tuple[str, str | None] | None:

@@ -16,11 +16,12 @@ def validate(
 ) -> None:
     """Check XML or YAML, and name every problem.
 
-    What libvirt's own grammar and our types do not allow is a problem. Each problem is one line on standard output, FILE:LINE:COLUMN: PATH: MESSAGE, and what was checked is summed up on
-    standard error. Unknown keys, wrong types, values that are none of those allowed and what is missing are errors. A
-    key extraXML, which keeps what the tables do not know, is allowed in YAML as long as it does not repeat a key beside
-    it; unknown elements of XML are errors. Objects of other groups (a Secret, a Kustomization) are counted, not
-    checked. The exit code is 0 if there are no errors, else 1.
+    What libvirt's own grammar and our types do not allow is a problem. Each is one line on standard output,
+    FILE:LINE:COLUMN: PATH: MESSAGE, and what was checked is summed up on standard error. Unknown keys, wrong types,
+    values that are none of those allowed and what is missing are errors. A key extraXML, which keeps what the tables do
+    not know, is allowed in YAML as long as it does not repeat a key beside it; unknown elements of XML are errors.
+    Objects of other groups (a Secret, a Kustomization) are counted, not checked. The exit code is 0 if there are no
+    errors, else 1.
 
     \b
     Examples:

@@ -38,11 +38,23 @@ def _kind(data: Data) -> str:
     return "integer" if data.kind == "string" and _DIGITS.fullmatch(data.pattern) else data.kind
 
 
+def _expression(data: Data) -> str:
+    """Return the regular expression of what *data*, which is no integer, allows."""
+    if data.kind == "value":
+        return re.escape(data.literal)
+    # To XML Schema, $ and ^ (outside brackets) are characters like others.
+    return re.sub(r"\$", r"\\$", data.pattern) if data.kind == "string" and data.pattern else ".*"
+
+
 def scalar(data: set[Data], overrides: Overrides) -> dict[str, Any]:
-    """Return the scalar type of what *data* allows: ``value``, and ``enum`` where only literals are allowed."""
+    """Return the scalar type of what *data* allows: ``value``, and ``enum`` where only literals are allowed.
+
+    ``also`` is what else an integer may be (a word, hexadecimal, a variable): regular expressions, for checks alone.
+    """
     kinds = {_kind(d) for d in data}
     if kinds & INTEGERS and not any(d.define in overrides["strings"] for d in data):
-        return {"value": "integer"}
+        also = sorted({_expression(d) for d in data if _kind(d) not in INTEGERS})
+        return {"value": "integer", **({"also": also} if also else {})}
     if kinds == {"value"}:
         literals = sorted({d.literal for d in data})
         if literals == ["no", "yes"]:
