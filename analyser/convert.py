@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -17,6 +18,8 @@ Form: TypeAlias = Literal["xml", "yaml"]
 
 LAYOUT = "libvirt.kubevmm.io/layout"
 """The annotation that says how XML was printed, where it was not as virsh prints; see ``analyser.layout``."""
+
+_STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
     """
     form = form_of(data)
     target = to or ("yaml" if form == "xml" else "xml")
-    read = _objects_of_xml(data, file) if form == "xml" else _objects_of_yaml(data, file)
-    if not read:
+    if form == "xml":
+        read = _objects_of_xml(data, file)
+        parts = [dump(document) if target == "yaml" else _xml(document, file) for document in read]
+    else:
+        parts = _parts_of_yaml(yamlreader.decode(data, file), target, file)
+    if not parts:
         raise InputError("holds no document", file=file)
-    if target == "yaml":
-        return Converted("yaml", "---\n".join(dump(document) for document in read), len(read))
-    return Converted("xml", "".join(_xml(document, file) for document in read), len(read))
+    return Converted(target, ("---\n" if target == "yaml" else "").join(parts), len(parts))
 
 
 def _xml(document: Node, file: str) -> str:
@@ -78,10 +83,23 @@ def _objects_of_xml(data: bytes, file: str) -> list[Node]:
     return found
 
 
-def _objects_of_yaml(data: bytes, file: str) -> list[Node]:
-    text = yamlreader.decode(data, file)
-    return [
-        document
-        for loaded in yamlreader.load_all(text, file=file, comments=True)
-        for document in documents.objects(loaded)
-    ]
+def _parts_of_yaml(text: str, target: Form, file: str) -> list[str]:
+    parts = []
+    for index, loaded in enumerate(yamlreader.iter_documents(text, file=file, comments=True)):
+        for document in documents.objects(loaded):
+            try:
+                parts.append(dump(document) if target == "yaml" else _xml(document, file))
+            except InputError as error:
+                raise _placed(error, text, index) from None
+    return parts
+
+
+def _placed(error: InputError, text: str, index: int) -> InputError:
+    """Return *error* with the line and column of its path in document *index* of *text*."""
+    if error.path and error.line is None:
+        steps = _STEP.findall(error.path)
+        path = tuple(int(number) if number else name for name, number in steps)
+        mark = yamlreader.nearest_mark(yamlreader.load_with_marks(text)[index][1], path)
+        if mark is not None:
+            error.line, error.column = mark.key_line, mark.key_column
+    return error
