@@ -1,8 +1,9 @@
 """The CRDs: our own fields from the structs of ``schemas.api``, native ones from the binding tables.
 
-What the grammar calls valid is never refused. So nothing native is required (but what identifies the entries of a list),
-sizes and texts have no patterns, an integer may be text as well (hexadecimal, padded), and every map may carry
-``extraXML``; what is checked is values of enums and the names of keys. Subtrees that ``overrides.yaml`` lists under ``cuts``, and types inside themselves, are left open.
+What the grammar calls valid is never refused. So nothing native is required (but what identifies the entries of a
+list), sizes and texts have no patterns, an integer may be text as well (hexadecimal, padded), and every map may carry
+``extraXML``; what is checked is values of enums and the names of keys. Subtrees that ``overrides.yaml`` lists under
+``cuts``, and types inside themselves, are left open.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import types
 import typing
 from enum import Enum
-from typing import Any, Literal, Union
+from typing import Any, Literal, Protocol, Union
 
 import msgspec
 
@@ -100,10 +101,17 @@ class Native:
         return {"description": text, **schema} if text else schema
 
 
+class NativeSchemas(Protocol):
+    """What makes the schemas of libvirt's documents."""
+
+    def root(self, element: str) -> Schema:
+        """Return the schema of the documents whose root is *element*."""
+
+
 class Own:
     """Schemas of our own structs."""
 
-    def __init__(self, native: Native) -> None:
+    def __init__(self, native: NativeSchemas) -> None:
         self._native = native
 
     def struct(self, kind: type[Struct]) -> Schema:

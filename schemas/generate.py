@@ -1,6 +1,6 @@
 """``python -m schemas.generate RNG_FOLDER``: writes the binding tables from libvirt's grammar, and the CRDs from them.
 
-``python -m schemas.generate --crds`` writes the CRDs alone, from the tables as they are.
+``python -m schemas.generate --crds`` writes the CRDs alone, from the tables as they are. Both write ``docs/api.md``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from pathlib import Path
 from schemas.errors import InputError, KubevmmError
 from schemas.grammar import bindings, overrides
 from schemas.manifests import manifests
+from schemas.reference import reference
 from schemas.table import PATH as TABLES
 from schemas.table import load
 
+REFERENCE = Path(__file__).parent.parent / "docs" / "api.md"
 MANIFESTS = Path(__file__).parent.parent / "yamls"
 
 
@@ -52,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             write(options.output, bindings.render(bindings.generate(options.folder, given)))
         for name, text in manifests(load(options.output), given["cuts"]).items():
             write(options.yamls / name, text)
+        if options.yamls == MANIFESTS:
+            write(REFERENCE, reference())
     except KubevmmError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return 1
