@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ import typer
 from executor.cli import messages
 from executor.cli.compare import compare
 from executor.cli.convert import convert
+from executor.cli.import_ import import_estate
 from executor.cli.validate import validate
 from schemas.errors import KubevmmError
 
@@ -24,6 +26,7 @@ app = typer.Typer(
 )
 for verb in (convert, validate, compare):
     app.command(no_args_is_help=True)(verb)
+app.command("import", no_args_is_help=True)(import_estate)
 
 
 @app.command()
@@ -38,8 +41,16 @@ def version() -> None:
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
+def _close_output() -> None:
+    """Let Python not try once more, when it ends, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """Run virtctl and leave with its exit code: 0, 1 (error, or a difference found), 2 (usage)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What YAML is, and XML without a declaration, whatever the locale says.
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:
@@ -48,12 +59,15 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         messages.error("interrupted")
         code = 130
-    except BrokenPipeError:
-        # The reader has gone; nothing is left to say, and Python must not try again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone, and nothing is left to say
+        _close_output()
         code = 1
     except KubevmmError as error:
         messages.failure(error)
+        code = 1
+    except OSError as error:
+        _close_output()
+        messages.error(f"{error.filename or 'standard output'}: {error.strerror or error}")
         code = 1
     except Exception as error:  # the last line of defence: one line instead of a traceback
         if os.environ.get("KUBEVMM_DEBUG"):

@@ -1,0 +1,1 @@
+"""A whole estate of libvirt guests as Kubernetes objects: found, converted, proven, named and written."""

@@ -1,0 +1,173 @@
+"""What an import knows so far, on disk: the journal that a later run goes on from, and the place to sort and count in.
+
+A table in SQLite and a folder of converted files, both in ``.import`` below the output folder. Nothing is kept in memory
+for each guest, so that an estate may have any size.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyser.importer import names
+from analyser.importer.convert import Row
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FOLDER = ".import"
+"""The folder's name below the output folder."""
+
+_COLUMNS = ", ".join(f'"{name}"' for name in Row._fields)
+_SCHEMA = f"""
+CREATE TABLE header (options TEXT NOT NULL);
+CREATE TABLE item ({_COLUMNS}, seen INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', level INTEGER NOT NULL DEFAULT 0,
+                   place TEXT, final TEXT, note TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, part)) WITHOUT ROWID;
+CREATE TABLE planned (path TEXT PRIMARY KEY, sha TEXT NOT NULL, file TEXT NOT NULL, mode INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE owned (path TEXT PRIMARY KEY, sha TEXT NOT NULL) WITHOUT ROWID;
+"""
+_PATIENCE = 5.0
+"""Seconds to wait for the workers of an import that was killed."""
+
+
+class Spool:
+    """The journal; ``work`` is the folder of converted files."""
+
+    def __init__(self, folder: Path, database: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        self.db = database
+        self.resumed = False
+
+    def known(self, source: str) -> str | None:
+        """Return the digest of what *source* was when it was converted, if all that it became is still here."""
+        digest: str | None = None
+        for digest, file, secret in self.db.execute("SELECT digest, file, secret FROM item WHERE source = ?", (source,)):
+            if file and not (self.work / file).exists():
+                return None
+            if secret and not (self.work / f"{file}.secret").exists():
+                return None
+        return digest
+
+    def add(self, source: str, rows: list[Row] | None, run: int) -> None:
+        """Take in what became of *source*; None: what is known already."""
+        if rows is None:
+            self.db.execute("UPDATE item SET seen = ? WHERE source = ?", (run, source))
+            return
+        self.db.execute("DELETE FROM item WHERE source = ?", (source,))
+        marks = ", ".join("?" * (len(Row._fields) + 1))
+        self.db.executemany(f"INSERT OR REPLACE INTO item ({_COLUMNS}, seen) VALUES ({marks})", ((*row, run) for row in rows))  # noqa: S608  (our own column names)
+
+    def next_run(self) -> int:
+        """Return a number for this run, higher than any before."""
+        return int(self.db.execute("SELECT coalesce(max(seen), 0) + 1 FROM item").fetchone()[0])
+
+    def forget_others(self, run: int) -> None:
+        """Forget what this run has not met: it is not in the source any more. Decisions are made anew."""
+        self.db.execute("DELETE FROM item WHERE seen <> ?", (run,))
+        self.db.execute("UPDATE item SET state = '', level = 0, place = folder, final = base, note = ''")
+        self.db.execute("CREATE INDEX IF NOT EXISTS by_identity ON item (kind, identity)")
+        self.db.execute("CREATE INDEX IF NOT EXISTS by_final ON item (place, final)")
+        self.db.execute("CREATE INDEX IF NOT EXISTS by_node ON item (kind, node, name)")
+        self.db.commit()
+
+    def query(self, sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, one at a time, from a cursor of its own."""
+        yield from self.db.cursor().execute(sql, parameters)
+
+    def execute(self, sql: str, *parameters: Any) -> int:
+        """Run a statement; return how many rows it changed."""
+        return self.db.execute(sql, parameters).rowcount
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement for each of *rows*."""
+        self.db.executemany(sql, rows)
+
+    def done(self) -> None:
+        """Remove the journal and the converted files: the import is complete."""
+        self.db.commit()
+        self.db.close()
+        for name in ("journal", "journal-journal"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+@contextmanager
+def opened(output: Path, options: dict[str, Any]) -> Iterator[Spool]:
+    """Open the journal of the import into *output*; one that was made with other *options* is started anew.
+
+    Raises KubevmmError where another import is at work there, or nothing can be written.
+    """
+    folder = output / FOLDER
+    try:
+        if output.is_symlink() and not output.exists():
+            raise KubevmmError(f"{output}: a link to nowhere")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_symlink():
+            raise KubevmmError(f"{folder}: is a link", hint="remove it")
+        with (folder / "lock").open("w", encoding="ascii") as lock:
+            _lock(lock.fileno(), output)
+            spool = _open(folder, options)
+            try:
+                yield spool
+            finally:
+                spool.db.close()
+    except OSError as error:
+        raise KubevmmError(f"{output}: cannot be written: {error.strerror or error}") from None
+    except sqlite3.OperationalError as error:
+        raise KubevmmError(f"{folder}: {error}", hint="is the disk full?") from None
+
+
+def _lock(descriptor: int, output: Path) -> None:
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise KubevmmError(f"{output}: another import is at work there") from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _open(folder: Path, options: dict[str, Any]) -> Spool:
+    wanted = json.dumps(options, sort_keys=True)
+    path = folder / "journal"
+    (folder / ".gitignore").write_text("/journal*\n/lock\n/work/\n", encoding="ascii")
+    if path.exists():
+        try:
+            spool = Spool(folder, _connect(path))
+            if spool.db.execute("SELECT options FROM header").fetchone() == (wanted,):
+                spool.work.mkdir(mode=0o700, exist_ok=True)
+                spool.resumed = True
+                return spool
+            spool.db.close()
+        except sqlite3.DatabaseError:
+            pass  # damaged; what it knew is found out again
+        path.unlink()
+        (folder / "journal-journal").unlink(missing_ok=True)
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    spool = Spool(folder, _connect(path))
+    spool.work.mkdir(mode=0o700)
+    spool.db.executescript(_SCHEMA)
+    spool.db.execute("INSERT INTO header VALUES (?)", (wanted,))
+    spool.db.commit()
+    return spool
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    # Killed, the process loses nothing that the system has; after a power cut, the import is begun anew.
+    database.execute("PRAGMA synchronous = OFF")
+    database.execute("PRAGMA temp_store = FILE")
+    database.execute("PRAGMA cache_size = -8192")
+    database.create_function("suffixed", 3, names.suffixed, deterministic=True)
+    return database

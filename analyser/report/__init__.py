@@ -1,0 +1,1 @@
+"""What an import says about itself: a table, report.json and report.html."""

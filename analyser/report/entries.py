@@ -1,0 +1,130 @@
+"""Each guest of an import as its report has it, with what only the whole estate shows: networks and pools that are missing."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from analyser.importer.findings import CODES
+from analyser.importer.resolve import IMPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from analyser.importer.spool import Spool
+
+_NODES = 64
+_STATES = {
+    "superseded": "another definition of it on the same node counts more",
+    "stale": "the guest is defined on another node too, which has it now",
+    "conflict": "several definitions of one guest, and nothing says which counts",
+}
+
+Entry = dict[str, Any]
+"""One guest: plain JSON."""
+
+
+def guests(spool: Spool) -> Iterator[Entry]:
+    """Yield the imported guests in the order of their names."""
+    known = _known(spool)
+    rows = spool.query(
+        "SELECT source, node, place, final, secret, note, info FROM item WHERE kind = 'guest' AND state = ?"
+        " ORDER BY place, final", IMPORTED,
+    )  # fmt: skip
+    for source, node, place, final, secret, note, info in rows:
+        said = json.loads(info)
+        found = [*said["findings"], *_missing(said, known(node)), *(part.split(":", 1) for part in note.split("\n") if part)]
+        yield {
+            "namespace": place, "name": final, "node": node, "domain": said["name"], "uuid": said["uuid"], "source": source,
+            "running": said["running"], "file": f"{place}/{final}.yaml",
+            **({"secret": f"{place}/{final}-secrets.yaml"} if secret else {}),
+            "carried": said["carried"], "leftOut": said["leftOut"],
+            "needsAPerson": [{"code": code, "what": CODES[code], "detail": detail} for code, detail in found],
+        }  # fmt: skip
+
+
+class _Node:
+    """What one node has."""
+
+    def __init__(self, networks: set[str], pools: dict[str, dict[str, Any]]) -> None:
+        self.networks = networks
+        self.pools = pools
+
+    def holds(self, kind: str, place: str) -> bool:
+        """Say whether a disk of *kind* at *place* is in one of the node's pools."""
+        for pool in self.pools.values():
+            target = pool.get("target")
+            if kind in ("file", "block", "dir"):
+                if target and place.startswith(target.rstrip("/") + "/"):
+                    return True
+            elif kind == pool.get("type"):
+                inside = pool.get("source") or pool.get("device")
+                if inside and (place == inside or place.startswith(inside + "/")):
+                    return True
+        return False
+
+
+def _known(spool: Spool) -> Callable[[str | None], _Node]:
+    @lru_cache(maxsize=_NODES)
+    def known(node: str | None) -> _Node:
+        rows = list(
+            spool.query(
+                "SELECT kind, name, info FROM item WHERE kind IN ('network', 'pool') AND state = ? AND node IS ?", IMPORTED, node
+            )
+        )
+        return _Node(
+            {name for kind, name, _ in rows if kind == "network"},
+            {name: json.loads(info) for kind, name, info in rows if kind == "pool"},
+        )
+
+    return known
+
+
+def _missing(said: Entry, node: _Node) -> Iterator[tuple[str, str]]:
+    for network in said["networks"]:
+        if network not in node.networks:
+            yield "missing-network", network
+    for pool in said["pools"]:
+        if pool not in node.pools:
+            yield "missing-pool", pool
+    for target, kind, place in said["disks"]:
+        if not node.holds(kind, place):
+            yield "disk-outside-pools", f"{target}: {place}" if kind in ("file", "block", "dir") else f"{target}: {kind} {place}"
+
+
+def failures(spool: Spool) -> Iterator[Entry]:
+    """Yield what failed: files that cannot be read or converted, and guests that are defined more than once."""
+    rows = spool.query(
+        "SELECT source, node, kind, name, note, info FROM item WHERE kind = 'failed' OR state = 'conflict' ORDER BY source, part"
+    )
+    for source, node, kind, name, note, info in rows:
+        said = json.loads(info)
+        if kind == "failed":
+            yield {"source": source, "node": node, **{key: value for key, value in said.items() if value is not None}}
+        else:
+            message = f"{name} ({said['uuid']}): {_STATES['conflict']}: {note}"
+            yield {
+                "source": source, "node": node, "message": message, "text": f"{source}: {message}",
+                "hint": "remove the definitions that are left over, and import again",
+            }  # fmt: skip
+
+
+def passed_over(spool: Spool) -> Iterator[Entry]:
+    """Yield the definitions that were not imported because another of the same thing was, and libvirt's own files."""
+    rows = spool.query(
+        "SELECT source, node, kind, name, state, note FROM item WHERE state IN ('superseded', 'stale') OR kind = 'ignored'"
+        " ORDER BY source, part"
+    )
+    for source, node, kind, name, state, note in rows:
+        why = _STATES.get(state, "a file that libvirt keeps for itself")
+        yield {"source": source, "node": node, "kind": kind, "name": name, "why": why, **({"instead": note} if note else {})}
+
+
+def others(spool: Spool) -> Iterator[Entry]:
+    """Yield the documents that are no guests, networks or pools: kept to be read, not to be applied."""
+    rows = spool.query(
+        "SELECT source, node, name, place, final, info FROM item WHERE kind = 'other' AND state = ? ORDER BY place, final", IMPORTED
+    )
+    for source, node, name, place, final, info in rows:
+        yield {"kind": json.loads(info)["kind"], "name": name, "node": node, "source": source, "file": f"{place}/{final}.yaml"}

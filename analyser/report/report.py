@@ -1,0 +1,151 @@
+"""Writes an import's report, one guest at a time, and counts while doing so."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from analyser.importer.findings import CODES
+from analyser.importer.resolve import shared
+from analyser.report import entries
+from analyser.report.html import page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from analyser.importer.spool import Spool
+
+LISTED = 1000
+"""Guests, failures and other things that the page lists of each sort; report.json has them all."""
+
+
+@dataclass
+class Report:
+    """What came of an import: counts, and the files of the report.
+
+    ``nodes`` and ``namespaces`` count guests; ``person`` counts those that each code of ``findings.CODES`` was found for.
+    """
+
+    guests: int = 0
+    failed: int = 0
+    attention: int = 0
+    running: int = 0
+    secrets: int = 0
+    networks: int = 0
+    pools: int = 0
+    others: int = 0
+    passed_over: int = 0
+    nodes: Counter[str] = field(default_factory=Counter)
+    failed_nodes: Counter[str] = field(default_factory=Counter)
+    attention_nodes: Counter[str] = field(default_factory=Counter)
+    namespaces: Counter[str] = field(default_factory=Counter)
+    person: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    devices: Counter[str] = field(default_factory=Counter)
+    elements: int = 0
+    stale: list[str] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts as plain JSON."""
+        return {
+            "guests": self.guests, "failed": self.failed, "needAPerson": self.attention, "running": self.running,
+            "secrets": self.secrets, "networks": self.networks, "pools": self.pools, "otherDocuments": self.others,
+            "passedOver": self.passed_over,
+            "byNode": _sorted(self.nodes), "byNamespace": _sorted(self.namespaces), "failedByNode": _sorted(self.failed_nodes),
+            "needAPersonByReason": {code: {"what": CODES[code], "guests": n} for code, n in _sorted(self.person).items()},
+            "leftOutAsRuntimeState": _sorted(self.left_out),
+            "carried": {"elements": self.elements, "devices": _sorted(self.devices)},
+            "staleFiles": self.stale,
+        }  # fmt: skip
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items()))
+
+
+def write(spool: Spool, stale: list[str]) -> Report:
+    """Write report.json and report.html to the spool and return what is in them; *stale* are files without a use."""
+    report = Report(stale=stale)
+    listed: list[dict[str, Any]] = []
+    parts: dict[str, Path] = {}
+    sections: dict[str, Iterable[dict[str, Any]]] = {
+        "failures": _failures(spool, report),
+        "guests": _guests(spool, report, listed),
+        "networksAndPools": _shared(spool, report),
+        "otherDocuments": _counted(entries.others(spool), report, "others"),
+        "passedOver": _counted(entries.passed_over(spool), report, "passed_over"),
+    }
+    for name, section in sections.items():
+        parts[name] = spool.work / f"report.{name}"
+        with parts[name].open("w", encoding="utf-8") as file:
+            for index, entry in enumerate(section):
+                file.write(",\n  " if index else "\n  ")
+                json.dump(entry, file, ensure_ascii=False)
+    path = spool.work / "report.json"
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"summary": ' + json.dumps(report.summary(), indent=2, ensure_ascii=False))
+        for name, part in parts.items():
+            file.write(f',\n"{name}": [')
+            with part.open(encoding="utf-8") as rows:
+                while block := rows.read(1 << 16):
+                    file.write(block)
+            file.write("\n]")
+        file.write("}\n")
+    html = spool.work / "report.html"
+    with html.open("w", encoding="utf-8") as file:
+        file.writelines(page(report, listed, spool))
+    report.files = {"report.json": path, "report.html": html}
+    return report
+
+
+def _failures(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:
+    for entry in entries.failures(spool):
+        report.failed += 1
+        report.failed_nodes[entry["node"] or ""] += 1
+        if len(report.failures) < LISTED:
+            report.failures.append(entry)
+        yield entry
+
+
+def _guests(spool: Spool, report: Report, listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for entry in entries.guests(spool):
+        report.guests += 1
+        report.running += entry["running"]
+        report.secrets += "secret" in entry
+        report.nodes[entry["node"] or ""] += 1
+        report.namespaces[entry["namespace"]] += 1
+        report.elements += entry["carried"]["elements"]
+        report.devices.update(entry["carried"]["devices"])
+        report.left_out.update(taken["what"] for taken in entry["leftOut"])
+        report.person.update({found["code"] for found in entry["needsAPerson"]})
+        if entry["needsAPerson"]:
+            report.attention += 1
+            report.attention_nodes[entry["node"] or ""] += 1
+            if len(listed) < LISTED:
+                listed.append(entry)
+        yield entry
+
+
+def _shared(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:
+    for each in shared(spool):
+        if each.kind == "network":
+            report.networks += 1
+        else:
+            report.pools += 1
+        yield {
+            "kind": each.kind, "name": each.name, "domainName": each.info["name"], "nodes": each.nodes,
+            "leftOut": each.info["leftOut"], "needsAPerson": [{"code": c, "detail": d} for c, d in each.info["findings"]],  # type: ignore[attr-defined]
+            **({"note": "each node has its own UUID or MAC address for it; they are left out"} if each.differing else {}),
+            **({"differs": "another node has one of this name that is not equal"} if each.apart else {}),
+        }  # fmt: skip
+
+
+def _counted(found: Iterator[dict[str, Any]], report: Report, name: str) -> Iterator[dict[str, Any]]:
+    for entry in found:
+        setattr(report, name, getattr(report, name) + 1)
+        yield entry

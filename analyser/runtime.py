@@ -1,0 +1,100 @@
+"""Runtime state: what libvirt fills in while a guest runs, found in its XML and taken out of it.
+
+Which paths these are is data: ``runtime`` in ``schemas/overrides.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from schemas.grammar.overrides import load
+from schemas.table import table
+
+_LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\[.*\])?$")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One path. XML without ``needle`` (lower case) cannot have it, so that the path need not be looked for."""
+
+    find: Any
+    needle: bytes
+    what: str
+    prune: bool
+
+
+class Taken(NamedTuple):
+    """What was taken out: where it stood, its value (empty for an element), and what it is in a person's words."""
+
+    path: str
+    value: str
+    what: str
+
+
+def rule(raw: dict[str, Any]) -> Rule:
+    """Return the rule that *raw*, an entry of the overrides, describes."""
+    path = raw["path"]
+    prefixes = {prefix: uri for uri, prefix in table().namespaces.items()}
+    needle = raw.get("needle")
+    if needle is None:
+        found = _LAST_NAME.search(re.sub(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]", "", path))
+        needle = found[1] if found else ""
+    find = etree.XPath(path, namespaces=prefixes)
+    return Rule(find, needle.lower().encode(), raw.get("what", ""), raw.get("prune", False))
+
+
+@cache
+def _rules(root: str) -> tuple[Rule, ...]:
+    return tuple(rule(raw) for raw in load()["runtime"].get(root, ()))
+
+
+def where(element: etree._Element) -> str:
+    """Return *element*'s place below its root as people write it: ``devices/disk[2]/alias``."""
+    steps: list[str] = []
+    while True:
+        parent = element.getparent()
+        if parent is None:
+            return "/".join(reversed(steps))
+        alike = parent.findall(element.tag)
+        name = etree.QName(element).localname
+        steps.append(f"{name}[{alike.index(element) + 1}]" if len(alike) > 1 else name)
+        element = parent
+
+
+def strip(root: etree._Element, text: bytes = b"") -> list[Taken]:
+    """Take the runtime state out of the document *root* and return what that was, in the order of the rules.
+
+    *text* is the document's XML in lower case, if it is at hand: what it does not contain is not looked for.
+    """
+    found: list[tuple[Rule, Any]] = []
+    for each in _rules(root.tag if isinstance(root.tag, str) else ""):
+        if not text or each.needle in text:
+            found += [(each, match) for match in each.find(root)]
+    taken: list[Taken] = []
+    places: dict[Any, str] = {}
+    for _, match in found:
+        element = match if isinstance(match, etree._Element) else match.getparent()  # noqa: SLF001
+        if element not in places:
+            places[element] = where(element)
+    for each, match in found:
+        if isinstance(match, etree._Element):  # noqa: SLF001
+            parent = match.getparent()
+            if parent is not None:
+                taken.append(Taken(places[match], "", each.what))
+                parent.remove(match)
+            continue
+        element = match.getparent()
+        name = match.attrname
+        if name in element.attrib:
+            place = places[element]
+            taken.append(Taken(f"{place}/@{name}" if place else f"@{name}", str(match), each.what))
+            del element.attrib[name]
+        parent = element.getparent()
+        if each.prune and parent is not None and not len(element) and not element.keys():
+            parent.remove(element)
+    return taken

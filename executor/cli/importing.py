@@ -1,0 +1,75 @@
+"""What `virtctl import` does: sources told apart, progress on a terminal, the result at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from analyser.importer.run import Request, run
+from analyser.names import object_name
+from analyser.report.table import show
+from executor.cli import messages
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from analyser.importer.items import Item
+
+_NAMED = 20
+
+
+def import_all(
+    sources: list[str], output: Path, *, namespace: str | None, infrastructure: str, node: str | None, jobs: int,
+    as_json: bool, force: bool,
+) -> int:  # fmt: skip
+    """Import *sources* into the folder *output*; return the exit code, 1 if anything of it failed."""
+    if node is not None and object_name(node) != node:
+        raise KubevmmError(f"{node!r} is no node's name")
+    uris = [source for source in sources if "://" in source]
+    folders = tuple(source for source in sources if "://" not in source)
+    request = Request(folders, output, namespace, infrastructure, node, jobs, force)
+    with _progress() as progress:
+        report = run(request, chain(*(_live(uri, node) for uri in uris)), progress)
+    for failure in report.failures[:_NAMED]:
+        messages.error(failure["text"], hint=failure.get("hint"))
+    if report.failed > _NAMED:
+        messages.note(f"{report.failed - _NAMED} more failures are in {output}/report.json")
+    if as_json:
+        json.dump({**report.summary(), "failures": report.failures}, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        show(report, sys.stdout)
+        sys.stdout.write(f"report: {output}/report.html, {output}/report.json\n")
+    sys.stdout.flush()
+    if report.secrets:
+        messages.note(f"{report.secrets} guests' passwords are in {output}/*/*-secrets.yaml: seal these before they go to git")
+    return 1 if report.failed else 0
+
+
+def _live(uri: str, node: str | None) -> Iterator[Item]:
+    try:
+        from executor.hypervisor.estate import estate  # noqa: PLC0415  (libvirt's library is optional)
+    except ImportError:
+        raise KubevmmError(f"{uri}: libvirt's Python library is not installed", hint="pip install kubevmm[libvirt]") from None
+    yield from estate(uri, node)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    if not sys.stderr.isatty():
+        yield lambda done, failed: None
+        return
+    from rich.console import Console  # noqa: PLC0415  (only for a terminal)
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
+    columns = (TextColumn("{task.completed} files"), BarColumn(), TextColumn("{task.fields[failed]} failed"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("import", total=None, failed=0)
+        yield lambda done, failed: bar.update(task, completed=done, failed=failed)
