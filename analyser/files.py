@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import sys
 import zlib
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ ENDINGS = (".xml", ".yaml", ".yml", ".xml.gz", ".yaml.gz", ".yml.gz")
 """What a folder is searched for."""
 
 GZIP = b"\x1f\x8b"
+
+_DEVICES = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,12 @@ def unzip(data: bytes, file: str) -> bytes:
 def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write *data* to *path* by rename, its folder made where there is none; raises KubevmmError, then nothing is left.
 
-    *mode* is the new file's, less the process' umask.
+    *mode* is the new file's, less the process' umask. What is no plain file (a pipe, /dev/null, /dev/stdout) is written
+    to as it is: a rename would put a file in its place.
     """
+    if _is_special(path):
+        _write_to(path, data)
+        return
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,5 +117,21 @@ def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+    except OSError as error:
+        raise KubevmmError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        found = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(found) or stat.S_ISDIR(found)) or (path.is_symlink() and path.parent in _DEVICES)
+
+
+def _write_to(path: Path, data: bytes) -> None:
+    try:
+        with path.open("wb") as file:
+            file.write(data)
     except OSError as error:
         raise KubevmmError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import files
 from analyser.convert import Converted, Form, convert
 from executor.cli import messages
+from executor.cli.parallel import each
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-CHUNK = 64
-"""Inputs that one worker takes at a time."""
+    from collections.abc import Iterator
 
 
 class Failure(NamedTuple):
@@ -46,7 +42,7 @@ def convert_all(names: list[str], output: str | None, to: str | None, jobs: int)
         return _to_one(inputs, output, form)
     failed = 0
     written: dict[Path, files.Source] = {}
-    for source, result in _results([Job(source, folder, form) for source in inputs], jobs or os.cpu_count() or 1):
+    for source, result in _results([Job(source, folder, form) for source in inputs], jobs):
         if isinstance(result, Failure):
             failed += 1
             messages.error(result.message, hint=result.hint)
@@ -93,12 +89,7 @@ def _to_one(inputs: list[files.Source], output: str | None, form: Form | None) -
 
 
 def _results(jobs: list[Job], processes: int) -> Iterator[tuple[files.Source, Path | Failure]]:
-    if processes == 1 or len(jobs) <= CHUNK:
-        yield from zip((job.source for job in jobs), map(_run, jobs), strict=True)
-        return
-    with ProcessPoolExecutor(min(processes, len(jobs) // CHUNK + 1)) as pool:
-        results: Iterable[Path | Failure] = pool.map(_run, jobs, chunksize=CHUNK)
-        yield from zip((job.source for job in jobs), results, strict=True)
+    yield from zip((job.source for job in jobs), each(_run, jobs, processes), strict=True)
 
 
 def _run(job: Job) -> Path | Failure:

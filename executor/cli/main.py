@@ -37,6 +37,8 @@ def version() -> None:
     typer.echo(f"virtctl {installed('kubevmm')}")
 
 
+_INTERRUPTED = 130
+
 # Some releases of typer bring a click of their own: the base of all usage errors is the one that typer's derive from.
 _UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -57,8 +59,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        messages.error("interrupted")
-        code = 130
+        code = _INTERRUPTED
     except BrokenPipeError:  # the reader has gone, and nothing is left to say
         _close_output()
         code = 1
@@ -77,4 +78,6 @@ def main() -> None:
             hint="please report it; KUBEVMM_DEBUG=1 shows where it happened",
         )
         code = 1
+    if code == _INTERRUPTED:
+        messages.error("interrupted")
     sys.exit(code if isinstance(code, int) else 0)
