@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from analyser import documents, layout, xmlreader, yamlreader
+from analyser import documents, fastxml, fastyaml, layout, xmlreader, yamlreader
 from analyser.yamlwriter import dump
 from schemas.errors import InputError
 
@@ -46,6 +46,9 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
     """
     form = form_of(data)
     target = to or ("yaml" if form == "xml" else "xml")
+    fast = None if target == form else _fast(data, form)
+    if fast is not None:
+        return Converted(target, fast, 1)
     if form == "xml":
         read = _objects_of_xml(data, file)
         parts = [dump(document) if target == "yaml" else _xml(document, file) for document in read]
@@ -54,6 +57,17 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
     if not parts:
         raise InputError("holds no document", file=file)
     return Converted(target, ("---\n" if target == "yaml" else "").join(parts), len(parts))
+
+
+def _fast(data: bytes, form: Form) -> str | None:
+    """Return *data* in the other form, where it is printed as virsh and we print; None where the codec must read it."""
+    if form == "xml":
+        return fastxml.to_yaml(data)
+    written = fastyaml.to_xml(data)
+    if written is None:
+        return None
+    printed = written.annotations.get(LAYOUT)
+    return layout.apply(written.xml, printed) if printed else written.xml
 
 
 def _xml(document: Node, file: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from analyser.codec.decode import decode
-from analyser.codec.encode import describe, encode
+from analyser.codec.encode import comment, describe, encode
 from analyser.model import Comment, Node
 from analyser.names import object_name
 from analyser.xmlreader import is_comment
@@ -148,8 +148,12 @@ def _comments(document: Node) -> tuple[list[str], list[str]]:
         if key == "spec":
             seen = True
         elif key.__class__ is Comment:
-            text = key.text.replace("--", "- -")
-            # What libvirt writes to disk has an empty line behind its warning.
-            end = "\n\n" if text.startswith(_WARNING) else "\n"
-            (after if seen else before).append(f"<!--{text}{' ' if text.endswith('-') else ''}-->{end}")
+            (after if seen else before).append(comment_xml(key.text))
     return before, after
+
+
+def comment_xml(text: str) -> str:
+    """Return a comment beside the root element as XML, with its line breaks."""
+    # What libvirt writes to disk has an empty line behind its warning.
+    end = "\n\n" if text.startswith(_WARNING) else "\n"
+    return comment(text) + end

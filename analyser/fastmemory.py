@@ -1,0 +1,40 @@
+"""What both fast paths share: a bound on what they remember, and the signal that a document is left to the codec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ENTRIES = 50_000
+"""How many lines and places in documents are remembered, in each direction, before all are forgotten."""
+
+LONGEST_LINE = 200
+"""Longer lines are not remembered, in characters."""
+
+DEEPEST = 100
+"""Elements nest no deeper on a fast path; libxml2 itself stops at 256."""
+
+LARGEST = 4 << 20
+"""Longer documents, in bytes, are left to libxml2, which has limits on texts and names that no shorter one meets."""
+
+
+class NotAccepted(Exception):  # noqa: N818  (a signal between modules, never an error that anyone sees)
+    """The document is left to the codec."""
+
+
+class Memory:
+    """The places in documents in which lines are remembered, by what tells them apart."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self.places: dict[Any, Any] = {}
+
+    def count(self) -> None:
+        """Make room for one entry more."""
+        self._entries += 1
+        if self._entries > ENTRIES:
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; a place that is in use finds what it needs again."""
+        self._entries = 0
+        self.places.clear()

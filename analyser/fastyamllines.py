@@ -1,0 +1,308 @@
+"""What one line of YAML, as our writer prints it, is in XML; remembered for each type of map that it stands in.
+
+A map is open in one of three phases: attributes may come (its start tag is not closed yet), children may come, or
+nothing more (its text was there). Keys whose value is plain are worked out once from the tables; every other line is
+read by ``analyser.yamllines`` and written by the codec itself, on its own. ``NotAccepted`` says that it cannot be.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from analyser.codec.encode import encode, escape, scalar
+from analyser.fastmemory import DEEPEST, LONGEST_LINE, NotAccepted
+from analyser.foreignlines import is_canonical
+from analyser.yamllines import BLOCK, EMPTY, EMPTY_ITEM, LINES, OPEN, SCALAR, VALUE
+from analyser.yamlscalars import RESOLVED
+from schemas.errors import InputError
+from schemas.table import ATTRIBUTE, ELEMENT, TEXT, Field, Type, table
+
+if TYPE_CHECKING:
+    from analyser.fastmemory import Memory
+
+_LEAVES = frozenset({"string", "enum", "integer", "yesno", "onoff"})
+
+# Scalars that stand for themselves in XML, whatever YAML takes them for; without those in RESOLVED.
+_PLAIN = re.compile(r"-?[A-Za-z0-9_/][\w./-]*(?: [\w./()-]+)*", re.ASCII)
+_QUOTED = re.compile(r'"([^"\\&<>\']+)"')
+
+HEAD, BODY, DONE = range(3)
+"""The phases of a map: its attributes may follow, its children may follow, nothing may follow."""
+
+
+class Block:
+    """Stands for the lines of a block scalar with foreign content: deeper than the key by one level."""
+
+    __slots__ = ("column", "element", "key", "start")
+
+    def __init__(self, element: Element, key: str, start: str) -> None:
+        self.element = element
+        self.key = key
+        self.start = start
+        self.column = element.column + 2
+
+    def xml(self, lines: list[str]) -> str:
+        """Return the element with the content *lines*."""
+        element = self.element
+        tag = element.kind.by_key[self.key].xml
+        if lines and is_canonical(lines, self.column):
+            content = "\n".join([line[element.offset :] for line in lines])
+            return f"{self.start}{element.inside}<{tag}>\n{content}{element.inside}</{tag}>"
+        value = "\n".join([line[self.column :] for line in lines])
+        if element.depth or value[:1] == " " or not all(map(str.isprintable, lines)):
+            raise NotAccepted
+        return self.start + element.child(self.key, value)
+
+
+class Beside:
+    """Stands for an attribute of a size element, which was written by the line before."""
+
+    __slots__ = ("attribute", "tag")
+
+    def __init__(self, tag: str, attribute: str) -> None:
+        self.tag = f"<{tag}"
+        self.attribute = attribute
+
+    def put(self, written: str) -> str:
+        """Return what was *written* last, the size element, with the attribute."""
+        place = written.find(self.tag) + len(self.tag)
+        if place < len(self.tag) or not written.startswith((">", " unit='"), place):
+            raise NotAccepted
+        return written[:place] + self.attribute + written[place:]
+
+
+class Lines(dict[str, "Entry"]):
+    """The lines seen in one place, with what is written where the place is left."""
+
+    __slots__ = ("close", "memory", "repeats")
+
+    def __init__(self, memory: Memory, close: str, *, repeats: bool) -> None:
+        self.memory = memory
+        self.close = close
+        self.repeats = repeats
+
+    def __missing__(self, line: str) -> Entry:
+        entry = self.read(line)
+        if len(line) <= LONGEST_LINE:
+            self.memory.count()
+            self[line] = entry
+        return entry
+
+    def read(self, line: str) -> Entry:
+        """Return what *line* is; UP where it stands further out."""
+        raise NotImplementedError
+
+
+# The bit of the line's key (0: the place is left), the XML text, the place that replaces this one, the place that is
+# entered, and what else the line says, as a line of that place.
+Entry = tuple[int, str, "Lines | None", "Lines | Block | Beside | None", "str | None"]
+_Slot = tuple[int, str, str, "Lines | None"]
+UP: Entry = (0, "", None, None, None)
+
+
+class Element:
+    """A map: an element of one type, name and depth."""
+
+    def __init__(self, memory: Memory, kind: Type, tag: str, depth: int, offset: int, *, pair: bool, uri: str) -> None:
+        if depth > DEEPEST:
+            raise NotAccepted
+        self.memory = memory
+        self.kind = kind
+        self.tag = tag
+        self.depth = depth
+        self.offset = offset
+        self.column = offset + 2 * depth + 2
+        self.pair = pair
+        self.uri = uri
+        self.inside = "\n" + "  " * (depth + 1)
+        self.bits = {key: 1 << place for place, key in enumerate(kind.by_key)}
+        end = f"\n{'  ' * depth}</{tag}>"
+        self.phases = [_Keys(self, HEAD, f">{end}" if pair else "/>"), _Keys(self, BODY, end), _Keys(self, DONE, "")]
+
+    def name(self, field: Field) -> str:
+        """Return the name of a child in XML, where its namespace is known to be declared."""
+        name: str = field.xml
+        if name[0] != "{":
+            return name
+        uri, _, local = name[1:].partition("}")
+        # Only what the root element itself holds is looked through for namespaces to declare.
+        if self.depth and uri != self.uri:
+            raise NotAccepted
+        return f"{table().namespaces[uri]}:{local}"
+
+    def inner(self, field: Field) -> Element:
+        """Return the element that a ``map`` field holds."""
+        kind, tag = field.type, self.name(field)
+        key = (kind.name, tag, self.depth + 1, self.offset, field.pair)
+        found: Element | None = self.memory.places.get(key)
+        if found is None:
+            self.memory.count()
+            uri = field.xml[1:].partition("}")[0] if field.xml[0] == "{" else ""
+            found = Element(self.memory, kind, tag, self.depth + 1, self.offset, pair=field.pair, uri=uri)
+            self.memory.places[key] = found
+        return found
+
+    def child(self, key: str, value: Any) -> str:
+        """Return the child *key*, in XML with its line break, as the codec writes it."""
+        text = self._encoded(key, value)
+        if not (text.startswith("<x>\n  ") and text.endswith("\n</x>\n")):
+            raise NotAccepted
+        return self.inside + text[len("<x>\n  ") : -len("\n</x>\n")]
+
+    def attribute(self, key: str, value: Any) -> str:
+        """Return the attribute *key*, with a space in front."""
+        return self._encoded(key, value)[len("<x") : -len("/>\n")]
+
+    def text(self, key: str, value: Any) -> str:
+        """Return the element's own text; NotAccepted where there is none."""
+        text = self._encoded(key, value)
+        if text == "<x/>\n":
+            raise NotAccepted
+        return text[len("<x>") : -len("</x>\n")]
+
+    def _encoded(self, key: str, value: Any) -> str:
+        try:
+            return encode({key: value}, self.kind, "x", {})
+        except (InputError, KeyError):
+            raise NotAccepted from None
+
+
+class _Keys(Lines):
+    """The keys of a map in one phase."""
+
+    __slots__ = ("_element", "_phase", "_prefix", "_slots")
+
+    def __init__(self, element: Element, phase: int, close: str) -> None:
+        super().__init__(element.memory, close, repeats=False)
+        self._element = element
+        self._phase = phase
+        self._prefix = " " * element.column
+        # What stands round a plain value, and the phase after it; None where the codec writes the line.
+        self._slots: dict[str, _Slot | None] = {}
+
+    def read(self, line: str) -> Entry:
+        if not line.startswith(self._prefix):
+            return UP
+        key, colon, value = line[len(self._prefix) :].partition(": ")
+        if colon:
+            slot = self._slots[key] if key in self._slots else self._slot(key)
+            if slot is not None:
+                if not _PLAIN.fullmatch(value) or value in RESOLVED:
+                    quoted = _QUOTED.fullmatch(value)
+                    if quoted is None or not value.isprintable():
+                        return self._by_codec(line)
+                    value = quoted[1]
+                bit, before, after, phase = slot
+                return (bit, f"{before}{value}{after}", phase, None, None)
+        return self._by_codec(line)
+
+    def _slot(self, key: str) -> _Slot | None:
+        element = self._element
+        field = element.kind.by_key.get(key)
+        slot: _Slot | None = None
+        if field is not None and field.value in _LEAVES and not field.many and field.owner is None:
+            bit = element.bits[key]
+            if field.where is ATTRIBUTE and self._phase == HEAD:
+                slot = (bit, f" {field.xml}='", "'", None)
+            elif field.where is TEXT and self._phase == HEAD and not element.pair:
+                slot = (bit, ">", f"</{element.tag}>", element.phases[DONE])
+            elif field.where is ELEMENT and self._phase != DONE:
+                tag = element.name(field)
+                start, phase = self._start()
+                slot = (bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase)
+        self.memory.count()
+        self._slots[key] = slot
+        return slot
+
+    def _start(self) -> tuple[str, Lines | None]:
+        """Return what stands in front of a child, and the phase after it."""
+        if self._phase == DONE:
+            raise NotAccepted
+        return (">", self._element.phases[BODY]) if self._phase == HEAD else ("", None)
+
+    def _by_codec(self, line: str) -> Entry:
+        element = self._element
+        level, kind, key, value = LINES[line]
+        field = element.kind.by_key.get(key) if level == 2 * element.column and kind <= BLOCK else None
+        if field is None:
+            raise NotAccepted
+        bit = element.bits[key]
+        if field.where is ELEMENT:
+            start, phase = self._start()
+            text, inner = self._child(field, kind, value, start)
+            return (bit, text, phase, inner, None)
+        if kind != VALUE:
+            raise NotAccepted
+        if field.owner is not None and self._phase == BODY:
+            try:
+                attribute = f" {field.xml}='{escape(scalar(value, field, ()), (), attribute=True)}'"
+            except InputError:
+                raise NotAccepted from None
+            return (bit, "", None, Beside(field.owner.xml, attribute), None)
+        if field.owner is None and self._phase == HEAD:
+            if field.where is ATTRIBUTE:
+                return (bit, element.attribute(key, value), None, None, None)
+            if field.where is TEXT and not element.pair:
+                return (bit, f">{element.text(key, value)}</{element.tag}>", element.phases[DONE], None, None)
+        raise NotAccepted
+
+    def _child(self, field: Field, kind: int, value: Any, start: str) -> tuple[str, Lines | Block | None]:
+        """Return the text of a child's first line, and where its other lines stand."""
+        element = self._element
+        tag = element.name(field)
+        if field.many:
+            if kind == OPEN:
+                return start, Items(element, field).first
+        elif kind == VALUE or (kind == EMPTY and value is dict):
+            if field.value == "xml" and value and is_canonical([f"{self._prefix}{value}"], element.column):
+                return f"{start}{element.inside}<{tag}>{element.inside}  {value}{element.inside}</{tag}>", None
+            if field.value != "xml" or not value:
+                return start + element.child(field.key, {} if kind == EMPTY else value), None
+        elif kind == OPEN and field.value == "map":
+            return f"{start}{element.inside}<{tag}", element.inner(field).phases[HEAD]
+        elif kind == BLOCK and field.value == "xml" and value == (0, "-"):
+            return "", Block(element, field.key, start)
+        raise NotAccepted
+
+
+class Items:
+    """A list: elements of one name."""
+
+    def __init__(self, element: Element, field: Field) -> None:
+        self.element = element
+        self.field = field
+        rest = _Items(self, None)
+        self.first = _Items(self, rest)
+
+
+class _Items(Lines):
+    """The items of a list: the first one, after which *rest* replaces this place, or the others (*rest* is None)."""
+
+    __slots__ = ("_items", "_prefix", "_rest")
+
+    def __init__(self, items: Items, rest: _Items | None) -> None:
+        super().__init__(items.element.memory, "", repeats=True)
+        self._items = items
+        self._rest = rest
+        self._prefix = " " * items.element.column
+
+    def read(self, line: str) -> Entry:
+        if not line.startswith(f"{self._prefix}- "):
+            if self._rest is not None or line.startswith((f"{self._prefix} ", f"{self._prefix}-")):
+                raise NotAccepted
+            return UP
+        element, field = self._items.element, self._items.field
+        tag = element.name(field)
+        value = line[len(self._prefix) + 2 :]
+        if field.value == "map" and value != "{}":
+            inner = element.inner(field).phases[HEAD]
+            return (1, f"{element.inside}<{tag}", self._rest, inner, f"{self._prefix}  {value}")
+        level, kind, _, value = LINES[line]
+        if (
+            level != 2 * element.column + 1
+            or (field.value in _LEAVES) != (kind == SCALAR)
+            or kind not in (SCALAR, EMPTY_ITEM)
+        ):
+            raise NotAccepted
+        return (1, element.child(field.key, [value() if kind == EMPTY_ITEM else value]), self._rest, None, None)
