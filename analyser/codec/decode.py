@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
+from analyser.codec.prefixes import distinct
 from analyser.codec.scalars import DECODERS
 from analyser.model import Comment, Node
 from analyser.sizes import quantity
@@ -19,7 +20,7 @@ from analyser.xmlreader import XML_SPACE, is_comment
 from schemas.table import EXTRA, Field, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _LEAF, _MAP, _SIZE, _XML = range(4)
 
@@ -95,15 +96,21 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
         convert = bound[1]
         out[bound[0]] = value if convert is None else convert[value]
     text = element.text
+    children: Iterable[etree._Element] = element
+    if plan.text is not None and len(element) and all(map(is_comment, element)):
+        children = ()
+        text = _around_comments(element)
+        if comments:
+            out.update((Comment(child.text or ""), None) for child in element)
     if text is not None:
-        if plan.text is not None and not len(element):
+        if plan.text is not None and (children == () or not len(element)):
             if text.strip(XML_SPACE) or "\n" not in text:
                 convert = plan.text[1]
                 out[plan.text[0]] = text if convert is None else convert[text]
         elif text.strip(XML_SPACE):
             return _mixed(element, plan, out, strange)
     elements = plan.elements
-    for child in element:
+    for child in children:
         tag: Any = child.tag
         bound_child = elements.get(tag)
         tail = child.tail
@@ -126,7 +133,7 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
                 if _only_comments(child):
                     if comments:
                         out.update((Comment(c.text or ""), None) for c in child)
-                    leaf = "".join([child.text or "", *(c.tail or "" for c in child)])
+                    leaf = _around_comments(child)
                 else:
                     strange.add(tag)
                     place = len(out) if place < 0 else place
@@ -171,6 +178,10 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
 
 def _only_comments(leaf: etree._Element) -> bool:
     return not leaf.keys() and all(map(is_comment, leaf))
+
+
+def _around_comments(element: etree._Element) -> str:
+    return "".join([element.text or "", *(comment.tail or "" for comment in element)])
 
 
 def _sized(element: etree._Element, plan: _Plan, name: str, value: str, out: Node) -> bool:
@@ -220,7 +231,7 @@ def _mixed(element: etree._Element, plan: _Plan, out: Node, strange: set[Any]) -
             rest.set(name, value)
     rest.text = element.text
     for child in element:
-        rest.append(deepcopy(child))
+        rest.append(distinct(deepcopy(child)))
         rest[-1].tail = child.tail
     kept[EXTRA] = _serialise(rest)
     return kept
@@ -234,7 +245,7 @@ def _with_extra(element: etree._Element, plan: _Plan, out: Node, strange: set[An
             rest.set(name, value)
     for child in element:
         if child.tag in strange:
-            rest.append(deepcopy(child))
+            rest.append(distinct(deepcopy(child)))
             rest[-1].tail = None
     removed = set()
     for tag in strange:

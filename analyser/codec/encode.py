@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lxml import etree
 
 from analyser import sizes
+from analyser.codec.prefixes import distinct
 from analyser.codec.scalars import BOOLEANS
 from analyser.model import Comment, Node
 from analyser.xmlreader import FRAGMENTS, MAX_DEPTH, XML_SPACE
@@ -23,6 +25,9 @@ _IN_ATTRIBUTE = {**_ESCAPES, "\n": "&#10;", "\t": "&#9;"}
 _SPECIAL = re.compile(r"[&<>'\"\r\n\t]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNUSUAL = re.compile("[&<>'\"\r\n\t]|[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DASHES = re.compile("-(?=-)")
+
+XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -94,7 +99,8 @@ class _Encoder:
                             path=path_text((*path, key)),
                             hint=f"{EXTRA} is the element itself, reduced to what the tables do not know",
                         )
-                    children.append((None, EXTRA, extra))
+                    if len(extra) or _has_text(extra):
+                        children.append((None, EXTRA, extra))
                 elif key in kind.sequences:
                     children.append((None, key, value))
                 else:
@@ -116,25 +122,29 @@ class _Encoder:
                     head += f" {field.xml}='{plain}'"
             elif where is not REFERENCE:
                 text = escape(scalar(value, field, (*path, key)), (*path, key))
-        if extra is not None:
-            head += self._strange_attributes(extra)
         out = self.out
         if extra is not None and _has_text(extra):
-            # White space counts beside text: nothing may be added to it.
-            whole = etree.tostring(extra, encoding="unicode")
             if any(name != EXTRA for _, name, _ in children):
                 raise InputError(
                     "text stands among elements, so no key may stand beside it",
                     path=path_text((*path, EXTRA)),
                     hint=f"move the elements into {EXTRA}, or remove its text",
                 )
-            out.append(f"{head}>{whole[whole.index('>') + 1 : whole.rindex('<')]}</{tag}>\n")
+            indent = "  " * level
+            out.append(indent + self._mixed(extra, tag, head.removeprefix(f"{indent}<{tag}"), path))
             return
+        if extra is not None:
+            head += self._strange_attributes(extra)
         if not children:
             if pair:
                 out.append(f"{head}>\n{'  ' * level}</{tag}>\n")
             else:
                 out.append(f"{head}>{text}</{tag}>\n" if text else f"{head}/>\n")
+            return
+        if text and all(name == "#" for _, name, _ in children):
+            # White space counts in text: comments stay on its line.
+            comments = "".join(comment(value) for _, _, value in children)
+            out.append(f"{head}>{text}{comments}</{tag}>\n")
             return
         start = len(out)
         out.append(f"{head}>\n")
@@ -202,8 +212,7 @@ class _Encoder:
                         self._child(names[name], content, (*where, name), level, entry)
 
     def _comment(self, text: str, level: int) -> None:
-        text = text.replace("--", "- -")
-        self.out.append(f"{'  ' * level}<!--{text}{' ' if text.endswith('-') else ''}-->\n")
+        self.out.append(f"{'  ' * level}{comment(text)}\n")
 
     def _size_attributes(self, value: Any, field: Field, path: Path) -> str:
         number, unit = _parse_size(value, field, path)
@@ -239,15 +248,54 @@ class _Encoder:
         self.out.append(f"{'  ' * level}</{tag}>\n")
 
     def _strange_attributes(self, extra: etree._Element) -> str:
+        """Return the attributes of *extra*, with the namespaces that they need."""
         text = ""
+        declared: dict[str, str] = {}
         for name, value in extra.items():
-            if name.startswith("{"):
+            if name[0] == "{":
                 uri, _, local = name[1:].partition("}")
-                prefix = next(p for p, u in extra.nsmap.items() if u == uri and p is not None)
-                text += f" xmlns:{prefix}='{escape(uri, (), attribute=True)}'"
+                if uri == XML_NAMESPACE:
+                    prefix = "xml"
+                elif uri in self._namespaces:
+                    self.used[uri] = None
+                    prefix = self._namespaces[uri]
+                else:
+                    prefix = declared.get(uri) or self._free_prefix(extra, uri, declared)
+                    if uri not in declared:
+                        declared[uri] = prefix
+                        text += f" xmlns:{prefix}='{escape(uri, (), attribute=True)}'"
                 name = f"{prefix}:{local}"  # noqa: PLW2901
             text += f" {name}='{escape(value, (), attribute=True)}'"
         return text
+
+    def _free_prefix(self, extra: etree._Element, uri: str, declared: Mapping[str, str]) -> str:
+        """Return the prefix that *uri* has in *extra*, or another one where that means something else here."""
+        wanted = next(prefix for prefix, each in extra.nsmap.items() if each == uri and prefix is not None)
+        taken = {*self._namespaces.values(), *declared.values()}
+        return wanted if wanted not in taken else next(f"{wanted}{n}" for n in count(1) if f"{wanted}{n}" not in taken)
+
+    def _mixed(self, extra: etree._Element, tag: str, attributes: str, path: Path) -> str:
+        """Return an element with text among its elements, as it stands: white space and prefixes count there."""
+        uris = {prefix: uri for uri, prefix in self._namespaces.items()}
+        namespace = etree.QName(extra).namespace
+        if namespace != uris.get(tag.rpartition(":")[0]):
+            raise InputError(
+                f"expected <{tag}>, found one of namespace {namespace or 'none'}", path=path_text((*path, EXTRA))
+            )
+        name = f"{extra.prefix}:{_local(extra.tag)}" if extra.prefix else _local(extra.tag)
+        for prefix, uri in extra.nsmap.items():
+            attributes += f" xmlns{f':{prefix}' if prefix else ''}='{escape(uri, (), attribute=True)}'"
+        prefixes = {uri: prefix for prefix, uri in extra.nsmap.items() if prefix} | {XML_NAMESPACE: "xml"}
+        for key, value in extra.items():
+            uri, _, local = key[1:].partition("}") if key[0] == "{" else ("", "", key)
+            attributes += f" {f'{prefixes[uri]}:{local}' if uri else local}='{escape(value, (), attribute=True)}'"
+        whole = etree.tostring(extra, encoding="unicode", with_tail=False)
+        return f"<{name}{attributes}>{whole[whole.index('>') + 1 : whole.rindex('<')]}</{name}>\n"
+
+
+def comment(text: str) -> str:
+    """Return *text* as an XML comment; two dashes in a row, which would end it, are set apart."""
+    return f"<!--{_DASHES.sub('- ', text)}{' ' if text.endswith('-') else ''}-->"
 
 
 def _place(key: Any, kind: Type) -> int:
@@ -269,6 +317,7 @@ def _local(tag: object) -> str:
 
 def _indented(element: etree._Element, level: int) -> str:
     """Return *element* as libvirt prints foreign content at *level*: libxml2's own indentation."""
+    element = distinct(element)
     for _ in range(level):
         outer = etree.Element("x")
         outer.append(element)
@@ -360,4 +409,4 @@ def unknown_key(key: Any, kind: Type, path: Path) -> InputError:
     return InputError("unknown key", path=path_text((*path, str(key))), hint=hint)
 
 
-__all__ = ["TEXT", "describe", "encode", "escape", "path_text", "scalar", "unknown_key"]
+__all__ = ["TEXT", "comment", "describe", "encode", "escape", "path_text", "scalar", "unknown_key"]
