@@ -62,12 +62,18 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
 def _fast(data: bytes, form: Form) -> str | None:
     """Return *data* in the other form, where it is printed as virsh and we print; None where the codec must read it."""
     if form == "xml":
-        return fastxml.to_yaml(data)
+        found = fastxml.to_yaml(data)
+        if found is None:
+            regular = layout.regular(data)
+            if regular is not None:
+                annotations = {LAYOUT: regular.layout} if regular.layout else {}
+                found = fastxml.to_yaml(regular.text.encode(), annotations)
+        return found
     written = fastyaml.to_xml(data)
     if written is None:
         return None
     printed = written.annotations.get(LAYOUT)
-    return layout.apply(written.xml, printed) if printed else written.xml
+    return layout.apply_to_lines(written.xml, printed) if printed else written.xml
 
 
 def _xml(document: Node, file: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import unescape
 
@@ -26,7 +27,9 @@ from analyser.yamlscalars import block_text, scalar_text
 from schemas.table import Root, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 _ROOT = re.compile(r"(<([A-Za-z]+)(?: \w+='[^']*')*)((?: xmlns:\w+='[^']*')*)(/?>)", re.ASCII)
 _DECLARATION = re.compile(r" xmlns:(\w+)='([^']*)'", re.ASCII)
@@ -35,17 +38,20 @@ _QUOTES = {"&apos;": "'", "&quot;": '"'}
 _COMMENT = re.compile(r"<!--([\n -~]*?)-->")
 
 
-def to_yaml(data: bytes) -> str | None:
-    """Return the YAML of the one document in *data*, XML in UTF-8; None where it is not printed as virsh prints."""
+def to_yaml(data: bytes, annotations: Mapping[str, str] = NONE) -> str | None:
+    """Return the YAML of the one document in *data*, XML in UTF-8; None where it is not printed as virsh prints.
+
+    The object gets the *annotations*.
+    """
     if len(data) > LARGEST:
         return None
     try:
-        return _to_yaml(data.decode())
+        return _to_yaml(data.decode(), annotations)
     except (NotAccepted, UnicodeDecodeError):
         return None
 
 
-def _to_yaml(text: str) -> str:
+def _to_yaml(text: str, annotations: Mapping[str, str] = NONE) -> str:
     comment = ""
     if text.startswith("<!--"):
         match = _COMMENT.match(text)
@@ -65,7 +71,11 @@ def _to_yaml(text: str) -> str:
     _lines(namespaces.document(root)[head[1] + head[4]], rest, out, namespaces)
     if head[3]:
         _check_declarations(text, head[3])
-    out[0] = f"{comment}{_header(root)}{_metadata(root, text, line)}{chr(10) + 'spec:' if root.field else ''}"
+    marks = "\n  annotations:" if annotations else ""
+    for key, value in annotations.items():
+        marks += f"\n    {scalar_text(key)}: {scalar_text(value)}"
+    spec = "\nspec:" if root.field else ""
+    out[0] = f"{comment}{_header(root)}{_metadata(root, text, line)}{marks}{spec}"
     out.append("\n")
     return "".join(out)
 

@@ -29,6 +29,7 @@ Lines are those of the result that are not blank, where an element's or comment'
 from __future__ import annotations
 
 from analyser.layout.differences import describe
+from analyser.layout.lines import Regular, apply_to_lines, regular
 from analyser.layout.reprint import apply
 
-__all__ = ["apply", "describe"]
+__all__ = ["Regular", "apply", "apply_to_lines", "describe", "regular"]

@@ -30,7 +30,7 @@ def describe(original: str, canonical: str) -> str | None:
     document, other = tree.read_canonical(printed), tree.read(wanted)
     if document is None or other is None:
         return None
-    words = _Words()
+    words = Words()
     shape = tree.shape(document)
     found = tree.by_name(document)
     _arrange(document, other, found, words)
@@ -39,21 +39,22 @@ def describe(original: str, canonical: str) -> str | None:
         words.add("newline", "crlf")
     _gaps(document, other, words)
     _tags(tree.elements(document), words)
-    if not words.text:
-        return None
-    if words.bound:
-        words.text += f" shape={shape}"
-    return words.text.strip(" ")
+    return words.whole(shape)
 
 
-class _Words:
-    """The text as it grows, up to its greatest length."""
+class Words:
+    """The text as it grows, up to its greatest length; *bound* where some of it holds for one shape alone."""
 
     def __init__(self) -> None:
         self.text = ""
         self.bound = False
 
+    def whole(self, shape: str) -> str | None:
+        """Return the whole text, for a document of this *shape*; None if there is nothing to say."""
+        return f"{self.text} shape={shape}".strip(" ") if self.bound else self.text.strip(" ") or None
+
     def fits(self, name: str, value: str) -> bool:
+        """Say whether there is room for a word, and for the shape's."""
         return len(self.text) + len(name) + len(value) + 2 <= MAX_LENGTH - _SHAPE_LENGTH
 
     def add(self, name: str, base: str, exceptions: str = "") -> None:
@@ -66,7 +67,7 @@ class _Words:
             self.text += f" {name}={base}"
 
 
-def _arrange(document: Node, other: Node, found: dict[str, list[Node]], words: _Words) -> None:
+def _arrange(document: Node, other: Node, found: dict[str, list[Node]], words: Words) -> None:
     """Pair the nodes of both documents, and bring those of *document* into the order of *other*."""
     numbers = {
         id(node): (name, number, len(nodes)) for name, nodes in found.items() for number, node in enumerate(nodes, 1)
@@ -101,7 +102,7 @@ def _pair(node: Node, twin: Node) -> None:
             child.twin = queue.popleft()
 
 
-def _reform(found: dict[str, list[Node]], words: _Words) -> None:
+def _reform(found: dict[str, list[Node]], words: Words) -> None:
     """Say which empty elements are written in the other form, and write them so."""
     opened, shut = [], []
     for name, nodes in found.items():
@@ -129,26 +130,11 @@ def _is_pair(node: Node) -> bool:
     return node.text is not None and tree.is_nothing(node.text)
 
 
-def _gaps(document: Node, other: Node, words: _Words) -> None:
+def _gaps(document: Node, other: Node, words: Words) -> None:
     lines = tree.lines(document)
     targets = [None, *(_wanted_gap(node, ends, other) for node, ends in lines[1:])]
     own = [node.end if ends else node.gap for node, ends in lines]
-    units: Counter[str] = Counter()
-    kept = 0
-    for (node, _), gap, target in zip(lines, own, targets, strict=True):
-        if target is not None and (unit := gaps.unit_of(target, node.level)) is not None:
-            units[unit] += 1
-            kept += gap.rpartition("\n")[2] == target.rpartition("\n")[2]
-    base, most = units.most_common(1)[0] if units else ("", 0)
-    if most <= kept:
-        base = ""
-    changes: list[gaps.Change | None] = []
-    for (node, _), gap, target in zip(lines, own, targets, strict=True):
-        expected = gaps.regular(base, node.level) if base and gap.startswith("\n") else gap
-        changes.append(None if target is None else gaps.change(expected, target))
-    words.add("indent", base, ordinals.to_text((how and how.indent for how in changes), ""))
-    words.add("blank", "", ordinals.to_text((how and how.blank for how in changes), "1"))
-    words.add("space", "", ordinals.to_text((how and how.space for how in changes), ""))
+    add_gaps([node.level for node, _ in lines], own, targets, words)
 
 
 def _wanted_gap(node: Node, ends: bool, other: Node) -> str | None:
@@ -162,7 +148,27 @@ def _wanted_gap(node: Node, ends: bool, other: Node) -> str | None:
     return twin.text if _is_pair(twin) else None
 
 
-def _tags(elements: list[Node], words: _Words) -> None:
+def add_gaps(levels: list[int], own: list[str], targets: list[str | None], words: Words) -> None:
+    """Add how the white space before each line, its *own* in virsh's print, is to become its target (None: any)."""
+    units: Counter[str] = Counter()
+    kept = 0
+    for level, gap, target in zip(levels, own, targets, strict=True):
+        if target is not None and (unit := gaps.unit_of(target, level)) is not None:
+            units[unit] += 1
+            kept += gap.rpartition("\n")[2] == target.rpartition("\n")[2]
+    base, most = units.most_common(1)[0] if units else ("", 0)
+    if most <= kept:
+        base = ""
+    changes: list[gaps.Change | None] = []
+    for level, gap, target in zip(levels, own, targets, strict=True):
+        expected = gaps.regular(base, level) if base and gap.startswith("\n") else gap
+        changes.append(None if target is None else gaps.change(expected, target))
+    words.add("indent", base, ordinals.to_text((how and how.indent for how in changes), ""))
+    words.add("blank", "", ordinals.to_text((how and how.blank for how in changes), "1"))
+    words.add("space", "", ordinals.to_text((how and how.space for how in changes), ""))
+
+
+def _tags(elements: list[Node], words: Words) -> None:
     attributes = []
     quotes: list[str | None] = []
     spaces: list[str | None] = []
@@ -174,15 +180,25 @@ def _tags(elements: list[Node], words: _Words) -> None:
             quotes.append(twin.quote if twin else None)
             same = twin is None or twin.space == attribute.space
             spaces.append("" if same else ordinals.spaces_to_text(twin.space) or "")  # type: ignore[union-attr]
-    forms = [("", _differing(quotes, [attribute.quote for attribute in attributes]))]
-    forms += [(name, _differing(quotes, [quote] * len(quotes))) for name, quote in QUOTES.items()]
+    add_quotes([attribute.quote for attribute in attributes], quotes, words)
+    empty = [_close(node) for node in elements if node.empty]
+    add_closes(empty, [_close(node) for node in elements if not node.empty], words)
+    words.add("wrap", "", ordinals.to_text(spaces, ""))
+
+
+def add_quotes(own: list[str], wanted: list[str | None], words: Words) -> None:
+    """Add how the quote character of each attribute, its *own* in virsh's print, is to become the *wanted* one."""
+    forms = [("", _differing(wanted, own))]
+    forms += [(name, _differing(wanted, [quote] * len(wanted))) for name, quote in QUOTES.items()]
     base, differing = min(forms, key=lambda form: sum(map(bool, form[1])))
     words.add("quotes", base, ordinals.to_text(differing, PLAIN))
-    empty = [node for node in elements if node.empty]
-    spaced = sum((_close(node) or "") == " " for node in empty) > sum(_close(node) == "" for node in empty)
+
+
+def add_closes(empty: list[str | None], others: list[str | None], words: Words) -> None:
+    """Add what stands before ``/>`` in the tags of *empty* elements, and before ``>`` in those of the *others*."""
+    spaced = sum((close or "") == " " for close in empty) > sum(close == "" for close in empty)
     words.add("slash", "space" if spaced else "", _closes(empty, " " if spaced else ""))
-    words.add("bracket", "", _closes([node for node in elements if not node.empty], ""))
-    words.add("wrap", "", ordinals.to_text(spaces, ""))
+    words.add("bracket", "", _closes(others, ""))
 
 
 def _differing(wanted: Iterable[str | None], given: Iterable[str]) -> list[str | None]:
@@ -193,10 +209,9 @@ def _close(node: Node) -> str | None:
     return node.twin.close if node.twin is not None and node.twin.empty == node.empty else None
 
 
-def _closes(nodes: list[Node], expected: str) -> str:
+def _closes(closes: list[str | None], expected: str) -> str:
     values: list[str | None] = []
-    for node in nodes:
-        close = _close(node)
+    for close in closes:
         if close is None or close == expected:
             values.append(close and "")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from analyser.layout.ordinals import spaces_from_text, spaces_to_text
@@ -13,6 +14,7 @@ UNITS = re.compile(r"tab|\d{1,2}")
 _GAP = re.compile(r"\n(\n*)(\t*)( *)")
 _INDENTATION = re.compile(r"(?:t(\d{1,4}))?(?:s(\d{1,4}))?")
 _BLANK = re.compile(r"\d{1,3}")
+_COMMON = 100  # characters; what is longer is not remembered
 
 
 class Change(NamedTuple):
@@ -30,6 +32,10 @@ def regular(unit: str, level: int) -> str:
 
 def unit_of(gap: str, level: int) -> str | None:
     """Return the unit that makes *gap* the regular one at *level*, if there is one."""
+    return _common_unit(gap, level) if len(gap) <= _COMMON else _unit_of(gap, level)
+
+
+def _unit_of(gap: str, level: int) -> str | None:
     match = _GAP.fullmatch(gap)
     if match is None or level < 1:
         return None
@@ -37,6 +43,9 @@ def unit_of(gap: str, level: int) -> str | None:
     if tabs:
         return "tab" if tabs == level and not spaces else None
     return str(spaces // level) if spaces % level == 0 and spaces // level <= 16 else None  # noqa: PLR2004  (as wide as people indent)
+
+
+_common_unit = lru_cache(4096)(_unit_of)
 
 
 def change(expected: str, wanted: str) -> Change:

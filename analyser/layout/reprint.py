@@ -20,7 +20,8 @@ PLAIN = "+"
 QUOTES = {"double": '"', "single": "'"}
 """The quote characters by name."""
 
-_OTHER_QUOTE = {'"': "'", "'": '"'}
+OTHER_QUOTE = {'"': "'", "'": '"'}
+"""The other quote character."""
 
 
 class _TooLarge(Exception):  # noqa: N818  (never leaves this module)
@@ -33,15 +34,15 @@ def apply(canonical: str, layout: str) -> str:
     Only white space between tags and in them, quote characters, the form of empty elements and the order of differently
     named siblings change; nothing is raised. What does not fit the document is left out, at worst all of it.
     """
-    words = dict(word.split("=", 1) for word in layout[: MAX_LENGTH + 1].split(" ") if "=" in word)
-    if len(layout) > MAX_LENGTH or not words:
+    words = words_of(layout)
+    if not words:
         return canonical
     body = tree.bare(canonical)
     document = tree.read_canonical(body)
     if document is None:
         return canonical
     if words.get("shape") != tree.shape(document):
-        words = {name: _unbound(name, value) for name, value in words.items()}
+        words = {name: unbound(name, value) for name, value in words.items()}
     found = tree.by_name(document)
     arranged = [order.from_text(entry, found, document) for entry in words.get("order", "").split(";")]
     reform(words.get("open", ""), words.get("shut", ""), found)
@@ -49,8 +50,8 @@ def apply(canonical: str, layout: str) -> str:
         if fitting is not None:
             fitting[0].children = fitting[1]
     try:
-        _set_gaps(document, words, 4 * len(canonical) + (1 << 16))
-        _set_tags(tree.elements(document), words, 4 * len(canonical) + (1 << 16))
+        _set_gaps(document, words, room_of(canonical))
+        _set_tags(tree.elements(document), words, room_of(canonical))
     except _TooLarge:
         return canonical
     start = canonical.index(body)
@@ -60,7 +61,19 @@ def apply(canonical: str, layout: str) -> str:
     return text
 
 
-def _unbound(name: str, value: str) -> str:
+def words_of(layout: str) -> dict[str, str]:
+    """Return the words of *layout* by their names; none of a text that is too long."""
+    if len(layout) > MAX_LENGTH:
+        return {}
+    return dict(word.split("=", 1) for word in layout.split(" ") if "=" in word)
+
+
+def room_of(canonical: str) -> int:
+    """Return how much white space a layout may bring into a document, in characters."""
+    return 4 * len(canonical) + (1 << 16)
+
+
+def unbound(name: str, value: str) -> str:
     """Return of *value* what holds for any document, whatever its shape."""
     if name in ("order", "newline"):
         return value
@@ -93,7 +106,7 @@ def _named(text: str, found: dict[str, list[Node]]) -> Iterator[Node]:
         yield from nodes
 
 
-def _split(value: str, bases: object) -> tuple[str, str]:
+def split(value: str, bases: object) -> tuple[str, str]:
     """Return the part of *value* that holds for all, if it is one of *bases*, and the rest."""
     base, _, rest = value.partition(",")
     return (base, rest) if base in bases else ("", value)  # type: ignore[operator]
@@ -126,24 +139,24 @@ def _set_gaps(document: Node, words: dict[str, str], room: int) -> None:
 
 def _set_tags(elements: list[Node], words: dict[str, str], room: int) -> None:
     empty = [node for node in elements if node.empty]
-    base, rest = _split(words.get("slash", ""), ("space",))
+    base, rest = split(words.get("slash", ""), ("space",))
     exceptions = ordinals.from_text(rest, len(empty), PLAIN)
     for place, node in enumerate(empty):
-        _close(node, exceptions.get(place), " " if base else node.close)
+        node.close = close_of(exceptions.get(place), " " if base else node.close)
     starts = [node for node in elements if not node.empty]
     for place, how in ordinals.from_text(words.get("bracket", ""), len(starts), PLAIN).items():
-        _close(starts[place], how, starts[place].close)
+        starts[place].close = close_of(how, starts[place].close)
     room -= sum(len(node.close) for node in elements)
     if room < 0:
         raise _TooLarge
     attributes = [attribute for node in elements for attribute in node.attributes]
-    base, rest = _split(words.get("quotes", ""), QUOTES)
+    base, rest = split(words.get("quotes", ""), QUOTES)
     exceptions = ordinals.from_text(rest, len(attributes), PLAIN)
     wraps = ordinals.from_text(words.get("wrap", ""), len(attributes), "")
     for place, attribute in enumerate(attributes):
         quote = QUOTES.get(base, attribute.quote)
         if place in exceptions:
-            quote = _OTHER_QUOTE[quote]
+            quote = OTHER_QUOTE[quote]
         if quote not in attribute.value:
             attribute.quote = quote
         attribute.space = ordinals.spaces_from_text(wraps.get(place, "")) or attribute.space
@@ -152,10 +165,9 @@ def _set_tags(elements: list[Node], words: dict[str, str], room: int) -> None:
             raise _TooLarge
 
 
-def _close(node: Node, how: str | None, expected: str) -> None:
-    """Set the white space before the end of a tag: the *expected*, unless *how* says the other kind or its letters."""
+def close_of(how: str | None, expected: str) -> str:
+    """Return the white space before the end of a tag: the *expected*, unless *how* says another."""
     if how == PLAIN:
-        node.close = "" if expected else " "
-        return
+        return "" if expected else " "
     space = ordinals.spaces_from_text(how) if how else None
-    node.close = expected if space is None else space
+    return expected if space is None else space

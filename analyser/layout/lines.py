@@ -1,0 +1,280 @@
+"""Layouts that differ from virsh's print line by line alone: indentation, empty lines, quotes, ``<a />``.
+
+Most documents that virsh did not print are of this kind: each line stands for one line of virsh's print, in its order.
+They need no tree, and what a line is in itself is remembered, as estates repeat their lines. The texts are those that
+``analyser.layout.differences`` makes and ``analyser.layout.reprint`` takes; None says that a document is not of this
+kind.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+from zlib import crc32
+
+from analyser.layout import gaps, ordinals
+from analyser.layout.differences import Words, add_closes, add_gaps, add_quotes
+from analyser.layout.reprint import OTHER_QUOTE, PLAIN, QUOTES, apply, close_of, room_of, split, unbound, words_of
+from analyser.xmlreader import XML_SPACE
+from schemas.table import table
+
+_ENTRIES = 20_000
+_LONGEST = 200
+
+_START, _WHOLE, _END = range(3)
+
+_WORDS = frozenset({"indent", "blank", "quotes", "slash", "bracket", "shape"})
+
+_HEAD = re.compile(r"<\?xml version=(?:'1.0'|\"1.0\")(?: encoding=(?:'[Uu][Tt][Ff]-8'|\"[Uu][Tt][Ff]-8\"))? ?\?>\s*")
+_LINE = re.compile(
+    r"""([ ]*)<([\w:.-]+)((?:[ ][\w:.-]+=(?:'[^'"<>]*'|"[^'"<>]*"))*)([ ]?)(?:(/)>|>(?:([^<>]+)</([\w:.-]+)>)?)"""
+    r"""|([ ]*)</([\w:.-]+)>""",
+    re.ASCII | re.VERBOSE,
+)
+_QUOTE = re.compile("""['"]""")
+
+
+class _Line(NamedTuple):
+    """A line of XML by itself: an element without children, a start tag or an end tag."""
+
+    form: int
+    indent: int
+    name: str
+    quotes: str
+    """The quote character of each attribute."""
+    shape: str
+    """What the line adds to the checksum of the document's tags."""
+    close: str
+    """The white space before ``/>`` or ``>``."""
+    empty: bool
+    single: str
+    """The line as virsh prints it, without indentation."""
+    double: str
+    """The line as libxml2 prints foreign content, without indentation."""
+
+
+class _Lines(dict[str, "_Line | None"]):
+    """What each line is; None where it is none of these. Bounded in entries and in their length."""
+
+    def __missing__(self, text: str) -> _Line | None:
+        line = _read(text)
+        if len(text) <= _LONGEST:
+            if len(self) >= _ENTRIES:
+                self.clear()
+            self[text] = line
+        return line
+
+
+_lines = _Lines()
+
+
+def clear() -> None:
+    """Forget all lines."""
+    _lines.clear()
+
+
+def _read(text: str) -> _Line | None:
+    match = _LINE.fullmatch(text)
+    if match is None:
+        return None
+    indent, name, attributes, close, empty, content, end, indent_of_end, ended = match.groups()
+    if ended is not None:
+        return _Line(_END, len(indent_of_end), ended, "", "", "", False, f"</{ended}>", f"</{ended}>")
+    if content is not None and (end != name or not content.strip()):
+        return None
+    quotes = attributes.count("='") + attributes.count('="')
+    rest = "/>" if empty else f">{content}</{name}>" if content is not None else ">"
+    return _Line(
+        _WHOLE if empty or content is not None else _START,
+        len(indent),
+        name,
+        "".join(_QUOTE.findall(attributes)[::2]),
+        f"{name} {quotes} {empty is not None}\n",
+        close,
+        empty is not None,
+        f"<{name}{_QUOTE.sub(chr(39), attributes)}{rest}",
+        f"<{name}{_QUOTE.sub(chr(34), attributes)}{rest}",
+    )
+
+
+class Regular(NamedTuple):
+    """A document as virsh would print it, and how its own print differs from that (None: not at all)."""
+
+    text: str
+    layout: str | None
+
+
+def regular(data: bytes) -> Regular | None:
+    """Return the XML in *data* as virsh would print it; None where more than its lines' own looks would have to change.
+
+    Whether virsh would really print it so is for the caller to find out. Nothing but white space and quotes differs.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    head = _HEAD.match(text)
+    wanted = text[head.end() if head else 0 :].strip(XML_SPACE)
+    levels: list[int] = []
+    gaps_before: list[str | None] = []
+    out: list[str] = []
+    quotes: list[str] = []
+    own_quotes: list[str] = []
+    empty: list[str | None] = []
+    others: list[str | None] = []
+    shapes: list[str] = []
+    opened: list[str] = []
+    foreign = 0
+    blank = 0
+    level = 0
+    for raw in wanted.split("\n"):
+        line = _lines[raw]
+        if line is None:
+            if raw:
+                return None
+            blank += 1
+            continue
+        if line.form == _END:
+            if not opened:
+                return None
+            level -= 1
+            shapes.append(f"/{opened.pop()}")
+            if level < foreign:
+                foreign = 0
+        else:
+            shapes.append(line.shape)
+            (empty if line.empty else others).append(line.close)
+            if line.quotes:
+                quotes.extend(line.quotes)
+                own_quotes.append(('"' if foreign else "'") * len(line.quotes))
+        out.append("  " * level + (line.double if foreign else line.single))
+        levels.append(level)
+        gaps_before.append("\n" * (1 + blank) + " " * line.indent)
+        blank = 0
+        if line.form == _START:
+            opened.append(line.shape)
+            level += 1
+            if not foreign and not line.quotes and line.name in _foreign_names():
+                foreign = level
+    regular_text = "\n".join(out)
+    if regular_text == wanted:
+        return Regular(regular_text, None)
+    words = Words()
+    own = ["\n" + "  " * depth for depth in levels]
+    gaps_before[0] = None
+    if gaps_before[1:] != own[1:]:
+        add_gaps(levels, own, gaps_before, words)
+    wanted_quotes: list[str | None] = [*quotes]
+    if "".join(own_quotes) != "".join(quotes):
+        add_quotes(list("".join(own_quotes)), wanted_quotes, words)
+    if any(empty) or any(others):
+        add_closes(empty, others, words)
+    return Regular(regular_text, words.whole(f"{crc32(''.join(shapes).encode()):08x}"))
+
+
+def apply_to_lines(canonical: str, layout: str) -> str:
+    """Return what ``analyser.layout.apply`` does, for XML that is known to be a document as virsh prints it."""
+    found = _apply(canonical, layout)
+    return apply(canonical, layout) if found is None else found
+
+
+def _apply(canonical: str, layout: str) -> str | None:
+    words = words_of(layout)
+    if not words or not words.keys() <= _WORDS:
+        return None
+    shapes: list[str] = []
+    opened: list[str] = []
+    lines: list[tuple[_Line, int]] = []
+    for raw in canonical.removesuffix("\n").split("\n"):
+        line = _lines[raw]
+        if line is None or line.close:
+            return None
+        if line.form == _END:
+            if not opened:
+                return None
+            shapes.append(f"/{opened.pop()}")
+        else:
+            shapes.append(line.shape)
+            if line.form == _START:
+                opened.append(line.shape)
+        lines.append((line, line.indent >> 1))
+    if words.get("shape") != f"{crc32(''.join(shapes).encode()):08x}":
+        words = {name: unbound(name, value) for name, value in words.items()}
+    gaps_before = _gaps(words, [level for _, level in lines], room_of(canonical))
+    if gaps_before is None:
+        return None
+    bodies = _bodies(words, [line for line, _ in lines])
+    # The first line has nothing in front.
+    gaps_before[0] = ""
+    return "".join([text for pair in zip(gaps_before, bodies, strict=True) for text in pair]) + "\n"
+
+
+def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | None:
+    """Return the white space before each line; None if it is too much."""
+    base, _, rest = words.get("indent", "").partition(",")
+    if not gaps.UNITS.fullmatch(base):
+        base, rest = "", words.get("indent", "")
+    indent = ordinals.from_text(rest, len(levels), "")
+    blank = ordinals.from_text(words.get("blank", ""), len(levels), "1")
+    found = [gaps.regular(base or "2", level) for level in levels]
+    if indent or blank:
+        for place in sorted(indent.keys() | blank.keys()):
+            found[place] = gaps.changed(found[place], gaps.Change(indent.get(place, ""), blank.get(place, "")))
+    return found if sum(map(len, found)) <= room else None
+
+
+def _bodies(words: dict[str, str], lines: list[_Line]) -> list[str]:
+    """Return the lines without indentation, with other quotes and other ends of tags."""
+    elements = [line for line in lines if line.form != _END]
+    quotes = _quotes(words, elements) if "quotes" in words else [line.quotes for line in elements]
+    base, rest = split(words.get("slash", ""), ("space",))
+    slashes = ordinals.from_text(rest, sum(line.empty for line in elements), PLAIN)
+    brackets = ordinals.from_text(words.get("bracket", ""), sum(not line.empty for line in elements), PLAIN)
+    own = " " if base else ""
+    bodies = []
+    numbers = [0, 0]
+    place = 0
+    for line in lines:
+        body = line.double if '"' in line.quotes else line.single
+        if line.form != _END:
+            wanted = quotes[place]
+            place += 1
+            if wanted != line.quotes:
+                parts = _QUOTE.split(body, 2 * len(wanted))
+                pairs = "".join([quote * 2 for quote in wanted])
+                body = "".join([part + quote for part, quote in zip(parts, pairs, strict=False)]) + parts[-1]
+            number = numbers[line.empty]
+            numbers[line.empty] += 1
+            close = close_of(slashes.get(number), own) if line.empty else close_of(brackets.get(number), "")
+            if close:
+                end = "/>" if line.empty else ">"
+                body = body.replace(end, close + end, 1) if not line.empty else body[:-2] + close + end
+        bodies.append(body)
+    return bodies
+
+
+def _quotes(words: dict[str, str], elements: list[_Line]) -> list[str]:
+    """Return the quote characters of the attributes of each element."""
+    count = sum(len(line.quotes) for line in elements)
+    base, rest = split(words["quotes"], QUOTES)
+    exceptions = ordinals.from_text(rest, count, PLAIN)
+    found = []
+    place = 0
+    for line in elements:
+        wanted = ""
+        for own in line.quotes:
+            quote = QUOTES.get(base, own)
+            wanted += OTHER_QUOTE[quote] if place in exceptions else quote
+            place += 1
+        found.append(wanted)
+    return found
+
+
+@cache
+def _foreign_names() -> frozenset[str]:
+    """Return the names of elements with foreign content."""
+    tables = table()
+    return frozenset(
+        field.xml for name in tables.type_names() for field in tables.type(name).fields if field.value == "xml"
+    )
