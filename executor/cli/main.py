@@ -12,6 +12,7 @@ import typer
 from executor.cli import messages
 from executor.cli.compare import compare
 from executor.cli.convert import convert
+from executor.cli.explain import explain
 from executor.cli.import_ import import_estate
 from executor.cli.validate import validate
 from schemas.errors import KubevmmError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for verb in (convert, validate, compare):
     app.command(no_args_is_help=True)(verb)
+app.command()(explain)
 app.command("import", no_args_is_help=True)(import_estate)
 
 
