@@ -20,12 +20,17 @@ _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\[.*\])?$")
 
 @dataclass(frozen=True)
 class Rule:
-    """One path. XML without ``needle`` (lower case) cannot have it, so that the path need not be looked for."""
+    """One path.
+
+    XML without ``needle`` (lower case) cannot have it, nor, with ``running``, a definition that was not taken from a
+    running guest: then it need not be looked for.
+    """
 
     find: Any
     needle: bytes
     what: str
     prune: bool
+    running: bool
 
 
 class Taken(NamedTuple):
@@ -45,7 +50,7 @@ def rule(raw: dict[str, Any]) -> Rule:
         found = _LAST_NAME.search(re.sub(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]", "", path))
         needle = found[1] if found else ""
     find = etree.XPath(path, namespaces=prefixes)
-    return Rule(find, needle.lower().encode(), raw.get("what", ""), raw.get("prune", False))
+    return Rule(find, needle.lower().encode(), raw.get("what", ""), raw.get("prune", False), raw.get("running", False))
 
 
 @cache
@@ -60,7 +65,7 @@ def where(element: etree._Element) -> str:
         parent = element.getparent()
         if parent is None:
             return "/".join(reversed(steps))
-        alike = parent.findall(element.tag)
+        alike = parent.findall(str(element.tag))
         name = etree.QName(element).localname
         steps.append(f"{name}[{alike.index(element) + 1}]" if len(alike) > 1 else name)
         element = parent
@@ -72,10 +77,13 @@ def strip(root: etree._Element, text: bytes = b"") -> list[Taken]:
     *text* is the document's XML in lower case, if it is at hand: what it does not contain is not looked for.
     """
     found: list[tuple[Rule, Any]] = []
+    running = root.get("id") is not None
     for each in _rules(root.tag if isinstance(root.tag, str) else ""):
-        if not text or each.needle in text:
+        if (running or not each.running) and (not text or each.needle in text):
             found += [(each, match) for match in each.find(root)]
     taken: list[Taken] = []
+    if not found:
+        return taken
     places: dict[Any, str] = {}
     for _, match in found:
         element = match if isinstance(match, etree._Element) else match.getparent()  # noqa: SLF001

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import lzma
 import zlib
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 import zstandard
 
@@ -128,7 +128,9 @@ class _Counted(io.RawIOBase):
         self._packed = packed
         self._in = 0
         self._out = 0
-        self._stream = zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(self, read_across_frames=True)
+        self._stream = zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(
+            cast("IO[bytes]", self), read_across_frames=True
+        )
 
     def readable(self) -> bool:
         return True

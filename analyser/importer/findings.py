@@ -51,12 +51,14 @@ def findings(domain: etree._Element) -> tuple[list[Finding], References, dict[st
     found: list[Finding] = []
     uses = References([], [], [])
     counts: dict[str, int] = {}
+    if domain.find("devices/disk/mirror") is not None:
+        found.append(Finding("block-job", "a disk was being copied"))
     kind = domain.get("type", "")
     if kind != "kvm":
         found.append(Finding("not-kvm", kind or "no type"))
     devices = domain.find("devices")
     for device in () if devices is None else devices:
-        tag = device.tag
+        tag = str(device.tag)
         counts[tag] = counts.get(tag, 0) + 1
         look = _DEVICES.get(tag)
         if look is not None:
@@ -84,8 +86,10 @@ def _disk(disk: etree._Element, found: list[Finding], uses: References) -> None:
         inner = backing.find("source")
         file = next(iter(inner.values()), "") if inner is not None else ""
         found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
-    for secret in disk.iter("secret"):
-        found.append(Finding("secret-value", f"{name}: {secret.get('type', '')} {secret.get('uuid') or secret.get('usage')}"))
+    found += [
+        Finding("secret-value", f"{name}: {secret.get('type', '')} {secret.get('uuid') or secret.get('usage')}")
+        for secret in disk.iter("secret")
+    ]
 
 
 def _interface(interface: etree._Element, found: list[Finding], uses: References) -> None:
@@ -95,8 +99,7 @@ def _interface(interface: etree._Element, found: list[Finding], uses: References
         uses.networks.append(source.get("network", ""))
     elif kind in ("hostdev", "vdpa"):
         found.append(Finding("host-device", f"interface {_address(source)}"))
-    for reference in interface.iter("filterref"):
-        found.append(Finding("network-filter", reference.get("filter", "")))
+    found += [Finding("network-filter", each.get("filter", "")) for each in interface.iter("filterref")]
 
 
 def _hostdev(device: etree._Element, found: list[Finding], uses: References) -> None:
@@ -126,8 +129,7 @@ def _tpm(device: etree._Element, found: list[Finding], uses: References) -> None
         found.append(Finding("state-on-node", "TPM"))
     elif backend.get("type") == "passthrough":
         found.append(Finding("host-device", "TPM"))
-    for encryption in backend.iter("encryption"):
-        found.append(Finding("secret-value", f"TPM: {encryption.get('secret', '')}"))
+    found += [Finding("secret-value", f"TPM: {each.get('secret', '')}") for each in backend.iter("encryption")]
 
 
 def _filesystem(device: etree._Element, found: list[Finding], uses: References) -> None:

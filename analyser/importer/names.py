@@ -38,6 +38,11 @@ def suffixed(name: str, identity: str, level: int) -> str:
     return f"{name[: LONGEST - len(suffix) - 1].rstrip('-.')}-{suffix}"
 
 
+def is_taken(name: str) -> bool:
+    """Say whether the file of an object *name* would be another's."""
+    return TAKEN_FILE.fullmatch(name) is not None
+
+
 def guest_name(candidates: tuple[str | None, ...], identity: str) -> str:
     """Return the first of *candidates* of which something can stay as an object name; else one made of *identity*."""
     for candidate in candidates:
@@ -52,15 +57,18 @@ def is_namespace(text: str) -> bool:
     return _NAMESPACE.fullmatch(text) is not None
 
 
-def project_namespace(name: str | None, project: str | None) -> str:
-    """Return the namespace that a project would like: from its *name*, or its id *project* where the name says nothing."""
+def project_namespace(name: str | None, project: str | None, infrastructure: str = "") -> str:
+    """Return the namespace that a project would like: from its *name*, or its id *project* where the name says nothing.
+
+    Never one of Kubernetes' or of the cluster's own, nor *infrastructure*.
+    """
     for candidate in (name, project):
         plain = object_name(candidate or "").replace(".", "-")
         if plain:
             break
     else:
         plain = digest(name or "", project or "")[:12]
-    if RESERVED.fullmatch(plain):
+    if RESERVED.fullmatch(plain) or plain == infrastructure:
         plain = f"project-{plain}"
     return plain[:LONGEST].rstrip("-")
 

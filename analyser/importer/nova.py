@@ -36,7 +36,7 @@ def read(domain: etree._Element) -> Nova | None:
 
 
 def _instance(instance: etree._Element) -> Nova:
-    xmlns = instance.tag[: -len("instance")]
+    xmlns = str(instance.tag)[: -len("instance")]
     flavor = instance.find(f"{xmlns}flavor")
     owner = instance.find(f"{xmlns}owner")
     root = instance.find(f"{xmlns}root")

@@ -1,7 +1,7 @@
 """The output folder: what is to be there, whether that may be, and its files moved into place by rename.
 
-``.import/files`` lists what imports wrote, with a checksum of each: only that is ever overwritten, and only where nobody
-has edited it since.
+``.import/files`` lists what imports wrote, with a checksum of each: only that is ever overwritten, and only where
+nobody has edited it since.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyser.importer.convert import PER_NODE, SECRETS, head_of, token
+from analyser.documents import GROUP
+from analyser.importer.convert import PER_NODE
+from analyser.importer.document import SECRETS, token
+from analyser.importer.guest import head
 from analyser.importer.resolve import IMPORTED, Shared, shared
 from analyser.importer.secrets import manifest
-from analyser.documents import GROUP
 from analyser.yamlreader import load_all
 from analyser.yamlwriter import dump
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from analyser.importer.spool import Spool
     from analyser.model import Node
@@ -58,7 +60,9 @@ class Output:
             " WHERE kind IN ('guest', 'other') AND state = ? ORDER BY source, part",
             IMPORTED,
         )
-        spool.many("INSERT INTO planned VALUES (?, ?, ?, ?)", (planned for row in rows for planned in self._guest(*row)))
+        spool.many(
+            "INSERT INTO planned VALUES (?, ?, ?, ?)", (planned for row in rows for planned in self._guest(*row))
+        )
         for each in shared(spool):
             spool.many("INSERT INTO planned VALUES (?, ?, ?, ?)", self._shared(each))
         self._write_text("namespaces.yaml", self._namespaces())
@@ -77,7 +81,9 @@ class Output:
         except FileNotFoundError:
             pass
         except UnicodeDecodeError:
-            raise KubevmmError(f"{path}: damaged", hint="remove it; files of earlier imports then need --force") from None
+            raise KubevmmError(
+                f"{path}: damaged", hint="remove it; files of earlier imports then need --force"
+            ) from None
 
     def _guest(
         self, kind: str, file: str, sha: str, secret: int, folder: str, place: str, base: str, final: str, info: str
@@ -98,7 +104,7 @@ class Output:
         if kind == "guest":
             said = json.loads(info)
             marks = said["labels"], said["annotations"]
-            before, after = dump(head_of(base, folder, *marks)), dump(head_of(final, place, *marks))
+            before, after = dump(head(base, folder, *marks)), dump(head(final, place, *marks))
         else:
             before, after = dump({"metadata": {"name": base}}), dump({"metadata": {"name": final}})
         return text.replace(before, after, 1).replace(token(file) + SECRETS, final + SECRETS)
@@ -110,11 +116,11 @@ class Output:
             content = {key: value for key, value in content.items() if key not in PER_NODE}
         spec: Node = {"nodeNames": each.nodes} if each.nodes else {}
         spec |= {"deletionPolicy": "Retain", each.kind: content}
-        head: Node = {
+        made: Node = {
             "apiVersion": GROUP, "kind": _KINDS[each.kind],
             "metadata": {"name": each.name, "namespace": self._infrastructure}, "spec": spec,
         }  # fmt: skip
-        text = dump(head).replace(token(each.file) + SECRETS, each.name + SECRETS)
+        text = dump(made).replace(token(each.file) + SECRETS, each.name + SECRETS)
         path = f"{self._infrastructure}/{each.kind}s/{each.name}"
         yield f"{path}.yaml", self._put(f"{each.file}.out", text), f"{each.file}.out", _PUBLIC
         if each.secret:
@@ -130,7 +136,7 @@ class Output:
         data = text.encode()
         path = self._spool.work / name
         path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
             file.write(data)
         return hashlib.sha256(data).hexdigest()
 
@@ -144,17 +150,27 @@ class Output:
                 digest.update(data)
                 file.write(data)
         if path.stat().st_size:
-            self._spool.execute("INSERT OR REPLACE INTO planned VALUES (?, ?, ?, ?)", name, digest.hexdigest(), name, _PUBLIC)
+            self._spool.execute(
+                "INSERT OR REPLACE INTO planned VALUES (?, ?, ?, ?)", name, digest.hexdigest(), name, _PUBLIC
+            )
 
     def _namespaces(self) -> Iterable[str]:
         """Yield the namespaces' manifests; ``default`` is always there."""
         places = {
-            place for (place,) in self._spool.query("SELECT DISTINCT place FROM item WHERE kind = 'guest' AND state = ?", IMPORTED)
+            place
+            for (place,) in self._spool.query(
+                "SELECT DISTINCT place FROM item WHERE kind = 'guest' AND state = ?", IMPORTED
+            )
         }
-        if next(self._spool.query("SELECT 1 FROM item WHERE kind IN ('network', 'pool') AND state = ? LIMIT 1", IMPORTED), None):
+        if next(
+            self._spool.query("SELECT 1 FROM item WHERE kind IN ('network', 'pool') AND state = ? LIMIT 1", IMPORTED),
+            None,
+        ):
             places.add(self._infrastructure)
         for index, name in enumerate(sorted(places - {"default"})):
-            yield ("---\n" if index else "") + dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            yield ("---\n" if index else "") + dump(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            )
 
     def _kustomization(self) -> Iterable[str]:
         yield "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
@@ -217,7 +233,13 @@ class Output:
         for path, sha, file, mode in self._spool.query("SELECT path, sha, file, mode FROM planned ORDER BY path"):
             source, target = self._spool.work / file, self._root / path
             self._folder(target.parent)
-            if mode == _PUBLIC and sha != _UNCHECKED and target.is_file() and not target.is_symlink() and _sha(target) == sha:
+            if (
+                mode == _PUBLIC
+                and sha != _UNCHECKED
+                and target.is_file()
+                and not target.is_symlink()
+                and _sha(target) == sha
+            ):
                 source.unlink(missing_ok=True)
                 continue
             try:
@@ -239,7 +261,7 @@ class Output:
         self._folders.add(folder)
 
     def stale(self) -> list[str]:
-        """Return (the first hundred) files of earlier imports that this one has no use for; they stay where they are."""
+        """Return (the first hundred) files of earlier imports that this one has no use for."""
         rows = self._spool.query(
             "SELECT path FROM owned WHERE path NOT IN (SELECT path FROM planned) AND path NOT IN (?, ?, ?, ?)"
             " ORDER BY path LIMIT 100", *TOP,
@@ -265,5 +287,3 @@ class Output:
 def _sha(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

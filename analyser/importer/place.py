@@ -9,9 +9,60 @@ from typing import NamedTuple
 from analyser.names import object_name
 
 GENERIC = frozenset(
-    "etc var run lib srv opt usr home mnt libvirt nova instances qemu lxc libxl xen bhyve vz virsh dumpxml dumps dump xml "
-    "domains domain guests vms backup backups networks network net-dumpxml storage pools pool-dumpxml pool nwfilter "
-    "nwfilters secrets secret snapshot snapshots checkpoint volumes volume autostart rootfs root fs tmp nodes hosts".split()
+    [
+        "etc",
+        "var",
+        "run",
+        "lib",
+        "srv",
+        "opt",
+        "usr",
+        "home",
+        "mnt",
+        "libvirt",
+        "nova",
+        "instances",
+        "qemu",
+        "lxc",
+        "libxl",
+        "xen",
+        "bhyve",
+        "vz",
+        "virsh",
+        "dumpxml",
+        "dumps",
+        "dump",
+        "xml",
+        "domains",
+        "domain",
+        "guests",
+        "vms",
+        "backup",
+        "backups",
+        "networks",
+        "network",
+        "net-dumpxml",
+        "storage",
+        "pools",
+        "pool-dumpxml",
+        "pool",
+        "nwfilter",
+        "nwfilters",
+        "secrets",
+        "secret",
+        "snapshot",
+        "snapshots",
+        "checkpoint",
+        "volumes",
+        "volume",
+        "autostart",
+        "rootfs",
+        "root",
+        "fs",
+        "tmp",
+        "nodes",
+        "hosts",
+    ]
 )
 """Folders that are no node's name."""
 
@@ -33,7 +84,7 @@ class Place(NamedTuple):
 
 
 def ignored(parts: tuple[str, ...]) -> bool:
-    """Say whether a file is none of libvirt's business: below ``etc`` or ``usr`` but not libvirt's, or in its caches."""
+    """Say whether a file is none of ours: below ``etc`` or ``usr`` but not libvirt's or Nova's, or in a cache."""
     folders = parts[:-1]
     for index, part in enumerate(folders):
         below = folders[index + 1 : index + 2]

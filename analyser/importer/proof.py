@@ -25,7 +25,7 @@ def compare(read: etree._Element, written: etree._Element, *, file: str) -> None
 
 def _compare(read: etree._Element, written: etree._Element, file: str) -> None:
     if read.tag != written.tag:
-        raise _different(read, f"became <{written.tag}>", file)
+        raise _different(read, f"became <{written.tag!s}>", file)
     if read.attrib != written.attrib:
         names = sorted(name for name in {*read.keys(), *written.keys()} if read.get(name) != written.get(name))
         raise _different(read, f"attribute {', '.join(names)} would change", file)
@@ -57,6 +57,9 @@ def _text(text: str | None) -> str:
 
 def _different(element: etree._Element, what: str, file: str) -> InputError:
     return InputError(
-        f"not imported, for it would not come back as it was: {what}", file=file, line=element.sourceline,
-        path=where(element) or None, hint="this is a defect of the mapping; please report it",
+        f"not imported, for it would not come back as it was: {what}",
+        file=file,
+        line=element.sourceline,
+        path=where(element) or None,
+        hint="this is a defect of the mapping; please report it",
     )

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyser.importer import names
 
@@ -35,8 +35,8 @@ class Definition(NamedTuple):
 def choose(definitions: list[Definition]) -> tuple[Definition | None, str]:
     """Return the definition that counts and its state for the others (None: a person must say which).
 
-    On one node libvirt's own configuration counts before a dump, a run-time file and what Nova wrote. Of several nodes the
-    one where the guest runs counts, or the only one whose libvirt has it defined: the others are left over from a
+    On one node libvirt's own configuration counts before a dump, a run-time file and what Nova wrote. Of several nodes
+    the one where the guest runs counts, or the only one whose libvirt has it defined: the others are left over from a
     migration. Where neither can be told, starting the wrong one could damage the guest's disks.
     """
     ordered = sorted(definitions, key=lambda d: (d.rank, d.node or "", d.source, d.part))
@@ -71,23 +71,30 @@ def duplicates(spool: Spool) -> None:
     for _, group in groupby(found, itemgetter(0)):
         definitions = [Definition(*row[1:]) for row in group]
         chosen, state = choose(definitions)
-        places = ", ".join(sorted({d.node or d.source for d in definitions}))
+        places = _listed({d.source for d in definitions}) if chosen is None else ""
         for each in definitions:
             if chosen is None:
-                others = places if len({d.node for d in definitions}) > 1 else ", ".join(sorted(d.source for d in definitions))
-                changes.append((CONFLICT, others, each.source, each.part))
+                changes.append((CONFLICT, places, each.source, each.part))
             elif each != chosen:
                 here = SUPERSEDED if each.node == chosen.node else state
                 changes.append((here, chosen.source, each.source, each.part))
             elif state == STALE:
-                stale = ", ".join(sorted({d.node or "unknown node" for d in definitions if d.node != chosen.node}))
+                stale = _listed({d.node or "unknown node" for d in definitions if d.node != chosen.node})
                 changes.append((IMPORTED, f"stale-elsewhere:{stale}", each.source, each.part))
     spool.many("UPDATE item SET state = ?, note = ? WHERE source = ? AND part = ?", changes)
     _other_duplicates(spool)
 
 
+_NAMED = 4
+
+
+def _listed(places: set[str]) -> str:
+    named = ", ".join(sorted(places)[:_NAMED])
+    return named if len(places) <= _NAMED else f"{named} and {len(places) - _NAMED} more"
+
+
 def _other_duplicates(spool: Spool) -> None:
-    """Of networks, pools and other documents that one node has twice, the one that counts most stays."""
+    """Of networks and pools that one node has twice, keep the one that counts most; of others, distinct ones."""
     spool.execute(
         "UPDATE item SET state = ? WHERE kind IN ('network', 'pool', 'other') AND EXISTS (SELECT 1 FROM item AS better"
         " WHERE better.kind = item.kind AND better.identity = item.identity AND better.folder = item.folder"
@@ -133,9 +140,9 @@ def _hexadecimal(project: str) -> str:
 
 def object_names(spool: Spool) -> None:
     """Give every guest, and every other document, a name that nothing else in its folder has."""
-    for (final,) in list(spool.query("SELECT DISTINCT final FROM item WHERE state = ? AND (final LIKE '%-secrets' OR final = 'kustomization')", IMPORTED)):  # fmt: skip
-        if names.TAKEN_FILE.fullmatch(final):
-            spool.execute("UPDATE item SET level = 1, final = suffixed(base, identity, 1) WHERE state = ? AND final = ?", IMPORTED, final)
+    spool.execute(
+        "UPDATE item SET level = 1, final = suffixed(base, identity, 1) WHERE state = ? AND taken_file(final)", IMPORTED
+    )
     while spool.execute(
         "UPDATE item SET level = level + 1, final = suffixed(base, identity, level + 1)"
         " WHERE kind IN ('guest', 'other') AND state = ? AND (place, final) IN (SELECT place, final FROM item"
@@ -163,7 +170,7 @@ class Shared(NamedTuple):
     nodes: list[str]
     file: str
     secret: bool
-    info: dict[str, object]
+    info: dict[str, Any]
     differing: bool
     """Whether the nodes' own UUIDs differ, so that the object has none."""
     apart: bool

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser.importer import names, resolve
-from analyser.importer.convert import Options, Row, rows
+from analyser.importer.convert import clean, rows
 from analyser.importer.items import Item, items
 from analyser.importer.output import Output
+from analyser.importer.row import Options, Row
 from analyser.importer.spool import Spool, opened
 from analyser.report.report import Report, write
 from schemas.errors import KubevmmError
+from schemas.grammar.overrides import PATH as OVERRIDES
 from schemas.table import PATH as TABLES
 
 if TYPE_CHECKING:
@@ -49,9 +51,7 @@ class Request(NamedTuple):
     force: bool = False
 
 
-def run(
-    request: Request, live: Iterable[Item] = (), progress: Callable[[int, int], None] = lambda done, failed: None
-) -> Report:
+def run(request: Request, live: Iterable[Item] = (), progress: Callable[[int, int], None] | None = None) -> Report:
     """Do what *request* asks for and return the report; *progress* is called with how many files are done and failed.
 
     Raises KubevmmError where nothing can be done at all; single files that fail are in the report.
@@ -65,8 +65,9 @@ def run(
         if not Path(source).exists():
             raise KubevmmError(f"{source}: no such file, folder or archive")
     options = {
-        "format": FORMAT, "namespace": request.namespace, "infrastructure": request.infrastructure, "node": request.node,
-        "tables": names.digest(TABLES.read_text(encoding="utf-8"), (TABLES.parent / "overrides.yaml").read_text(encoding="utf-8")),
+        "format": FORMAT, "namespace": request.namespace, "infrastructure": request.infrastructure,
+        "node": request.node,
+        "tables": names.digest(*(path.read_text(encoding="utf-8") for path in (TABLES, OVERRIDES))),
     }  # fmt: skip
     with opened(request.output, options) as spool:
         output = Output(request.output, spool, request.infrastructure, force=request.force)
@@ -85,7 +86,7 @@ def run(
         return report
 
 
-def _read(found: Iterable[Item], spool: Spool, request: Request, progress: Callable[[int, int], None]) -> None:
+def _read(found: Iterable[Item], spool: Spool, request: Request, progress: Callable[[int, int], None] | None) -> None:
     run_number = spool.next_run()
     options = Options(str(spool.work), request.namespace, request.infrastructure)
     done = failed = 0
@@ -95,7 +96,8 @@ def _read(found: Iterable[Item], spool: Spool, request: Request, progress: Calla
             done += 1
             failed += any(row.kind == "failed" for row in new or ())
         spool.db.commit()
-        progress(done, failed)
+        if progress is not None:
+            progress(done, failed)
     spool.forget_others(run_number)
 
 
@@ -104,7 +106,7 @@ def _chunks(found: Iterable[Item], spool: Spool) -> Iterator[list[tuple[Item, st
     chunk: list[tuple[Item, str | None]] = []
     size = 0
     for item in found:
-        chunk.append((item, spool.known(_clean(item.name)) if spool.resumed else None))
+        chunk.append((item, spool.known(clean(item.name)) if spool.resumed else None))
         size += len(item.data or b"")
         if len(chunk) >= _CHUNK or size >= _CHUNK_BYTES:
             yield chunk
@@ -113,12 +115,8 @@ def _chunks(found: Iterable[Item], spool: Spool) -> Iterator[list[tuple[Item, st
         yield chunk
 
 
-def _clean(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _convert(chunk: list[tuple[Item, str | None]], options: Options) -> list[tuple[str, list[Row] | None]]:
-    return [(_clean(item.name), rows(item, options, known)) for item, known in chunk]
+    return [(clean(item.name), rows(item, options, known)) for item, known in chunk]
 
 
 def _results(
@@ -141,7 +139,9 @@ def _results(
         while running:
             yield running.popleft().result()
     except BrokenProcessPool:
-        raise KubevmmError("a worker process ended unexpectedly", hint="is memory short? Run it again: it goes on") from None
+        raise KubevmmError(
+            "a worker process ended unexpectedly", hint="is memory short? Run it again: it goes on"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -49,7 +49,7 @@ def _rules() -> tuple[Rule, ...]:
 
 
 def take(root: etree._Element, text: bytes = b"") -> Secrets:
-    """Put a mark in the place of each secret in *root*; *text* is its XML in lower case, or empty if that is unknown."""
+    """Put a mark in the place of each secret in *root*; *text* is its XML in lower case, if it is at hand."""
     secrets = Secrets()
     for each in _rules():
         if text and each.needle not in text:
@@ -106,6 +106,19 @@ def _refer(node: Node, kind: Type, marks: dict[str, str], secret: str, done: set
         else:
             out[key] = value
     return out
+
+
+def merged(marked: Any, plain: Any) -> Any:
+    """Return *plain* with the references that *marked*, the same document with marks still in it, has."""
+    if isinstance(marked, dict) and isinstance(plain, dict):
+        return {
+            key: merged(value, plain[key]) if key in plain else value
+            for key, value in marked.items()
+            if key in plain or (key.endswith(REFERENCE) and isinstance(value, dict))
+        }
+    if isinstance(marked, list) and isinstance(plain, list) and len(marked) == len(plain):
+        return [merged(one, other) for one, other in zip(marked, plain, strict=True)]
+    return plain
 
 
 def without(node: Any, secret: str) -> Any:

@@ -1,7 +1,7 @@
 """What an import knows so far, on disk: the journal that a later run goes on from, and the place to sort and count in.
 
-A table in SQLite and a folder of converted files, both in ``.import`` below the output folder. Nothing is kept in memory
-for each guest, so that an estate may have any size.
+A table in SQLite and a folder of converted files, both in ``.import`` below the output folder. Nothing is kept in
+memory for each guest, so that an estate may have any size.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import shutil
 import sqlite3
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyser.importer import names
-from analyser.importer.convert import Row
+from analyser.importer.row import Row
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 FOLDER = ".import"
 """The folder's name below the output folder."""
@@ -30,9 +30,11 @@ _SCHEMA = f"""
 CREATE TABLE header (options TEXT NOT NULL);
 CREATE TABLE item ({_COLUMNS}, seen INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', level INTEGER NOT NULL DEFAULT 0,
                    place TEXT, final TEXT, note TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, part)) WITHOUT ROWID;
-CREATE TABLE planned (path TEXT PRIMARY KEY, sha TEXT NOT NULL, file TEXT NOT NULL, mode INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE planned (path TEXT PRIMARY KEY, sha TEXT NOT NULL, file TEXT NOT NULL, mode INTEGER NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE owned (path TEXT PRIMARY KEY, sha TEXT NOT NULL) WITHOUT ROWID;
 """
+_INSERT = f"INSERT OR REPLACE INTO item ({_COLUMNS}, seen) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"  # noqa: S608  (our own column names)
 _PATIENCE = 5.0
 """Seconds to wait for the workers of an import that was killed."""
 
@@ -48,13 +50,16 @@ class Spool:
 
     def known(self, source: str) -> str | None:
         """Return the digest of what *source* was when it was converted, if all that it became is still here."""
-        digest: str | None = None
-        for digest, file, secret in self.db.execute("SELECT digest, file, secret FROM item WHERE source = ?", (source,)):
+        known: str | None = None
+        for digest, file, secret in self.db.execute(
+            "SELECT digest, file, secret FROM item WHERE source = ?", (source,)
+        ):
             if file and not (self.work / file).exists():
                 return None
             if secret and not (self.work / f"{file}.secret").exists():
                 return None
-        return digest
+            known = digest
+        return known
 
     def add(self, source: str, rows: list[Row] | None, run: int) -> None:
         """Take in what became of *source*; None: what is known already."""
@@ -62,8 +67,7 @@ class Spool:
             self.db.execute("UPDATE item SET seen = ? WHERE source = ?", (run, source))
             return
         self.db.execute("DELETE FROM item WHERE source = ?", (source,))
-        marks = ", ".join("?" * (len(Row._fields) + 1))
-        self.db.executemany(f"INSERT OR REPLACE INTO item ({_COLUMNS}, seen) VALUES ({marks})", ((*row, run) for row in rows))  # noqa: S608  (our own column names)
+        self.db.executemany(_INSERT, ((*row, run) for row in rows))
 
     def next_run(self) -> int:
         """Return a number for this run, higher than any before."""
@@ -170,4 +174,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA temp_store = FILE")
     database.execute("PRAGMA cache_size = -8192")
     database.create_function("suffixed", 3, names.suffixed, deterministic=True)
+    database.create_function("taken_file", 1, names.is_taken, deterministic=True)
     return database

@@ -1,4 +1,4 @@
-"""Each guest of an import as its report has it, with what only the whole estate shows: networks and pools that are missing."""
+"""Each guest of an import as its report has it, with what only the whole estate shows: what is missing in it."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ def guests(spool: Spool) -> Iterator[Entry]:
     )  # fmt: skip
     for source, node, place, final, secret, note, info in rows:
         said = json.loads(info)
-        found = [*said["findings"], *_missing(said, known(node)), *(part.split(":", 1) for part in note.split("\n") if part)]
+        found = [
+            *said["findings"],
+            *_missing(said, known(node)),
+            *(part.split(":", 1) for part in note.split("\n") if part),
+        ]
         yield {
-            "namespace": place, "name": final, "node": node, "domain": said["name"], "uuid": said["uuid"], "source": source,
-            "running": said["running"], "file": f"{place}/{final}.yaml",
+            "namespace": place, "name": final, "node": node, "domain": said["name"], "uuid": said["uuid"],
+            "source": source, "running": said["running"], "file": f"{place}/{final}.yaml",
             **({"secret": f"{place}/{final}-secrets.yaml"} if secret else {}),
             "carried": said["carried"], "leftOut": said["leftOut"],
             "needsAPerson": [{"code": code, "what": CODES[code], "detail": detail} for code, detail in found],
@@ -70,7 +74,9 @@ def _known(spool: Spool) -> Callable[[str | None], _Node]:
     def known(node: str | None) -> _Node:
         rows = list(
             spool.query(
-                "SELECT kind, name, info FROM item WHERE kind IN ('network', 'pool') AND state = ? AND node IS ?", IMPORTED, node
+                "SELECT kind, name, info FROM item WHERE kind IN ('network', 'pool') AND state = ? AND node IS ?",
+                IMPORTED,
+                node,
             )
         )
         return _Node(
@@ -90,13 +96,17 @@ def _missing(said: Entry, node: _Node) -> Iterator[tuple[str, str]]:
             yield "missing-pool", pool
     for target, kind, place in said["disks"]:
         if not node.holds(kind, place):
-            yield "disk-outside-pools", f"{target}: {place}" if kind in ("file", "block", "dir") else f"{target}: {kind} {place}"
+            yield (
+                "disk-outside-pools",
+                f"{target}: {place}" if kind in ("file", "block", "dir") else f"{target}: {kind} {place}",
+            )
 
 
 def failures(spool: Spool) -> Iterator[Entry]:
     """Yield what failed: files that cannot be read or converted, and guests that are defined more than once."""
     rows = spool.query(
-        "SELECT source, node, kind, name, note, info FROM item WHERE kind = 'failed' OR state = 'conflict' ORDER BY source, part"
+        "SELECT source, node, kind, name, note, info FROM item WHERE kind = 'failed' OR state = 'conflict'"
+        " ORDER BY source, part"
     )
     for source, node, kind, name, note, info in rows:
         said = json.loads(info)
@@ -113,18 +123,33 @@ def failures(spool: Spool) -> Iterator[Entry]:
 def passed_over(spool: Spool) -> Iterator[Entry]:
     """Yield the definitions that were not imported because another of the same thing was, and libvirt's own files."""
     rows = spool.query(
-        "SELECT source, node, kind, name, state, note FROM item WHERE state IN ('superseded', 'stale') OR kind = 'ignored'"
-        " ORDER BY source, part"
+        "SELECT source, node, kind, name, state, note FROM item"
+        " WHERE state IN ('superseded', 'stale') OR kind = 'ignored' ORDER BY source, part"
     )
     for source, node, kind, name, state, note in rows:
         why = _STATES.get(state, "a file that libvirt keeps for itself")
-        yield {"source": source, "node": node, "kind": kind, "name": name, "why": why, **({"instead": note} if note else {})}
+        yield {
+            "source": source,
+            "node": node,
+            "kind": kind,
+            "name": name,
+            "why": why,
+            **({"instead": note} if note else {}),
+        }
 
 
 def others(spool: Spool) -> Iterator[Entry]:
     """Yield the documents that are no guests, networks or pools: kept to be read, not to be applied."""
     rows = spool.query(
-        "SELECT source, node, name, place, final, info FROM item WHERE kind = 'other' AND state = ? ORDER BY place, final", IMPORTED
+        "SELECT source, node, name, place, final, info FROM item WHERE kind = 'other' AND state = ?"
+        " ORDER BY place, final",
+        IMPORTED,
     )
     for source, node, name, place, final, info in rows:
-        yield {"kind": json.loads(info)["kind"], "name": name, "node": node, "source": source, "file": f"{place}/{final}.yaml"}
+        yield {
+            "kind": json.loads(info)["kind"],
+            "name": name,
+            "node": node,
+            "source": source,
+            "file": f"{place}/{final}.yaml",
+        }

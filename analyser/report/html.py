@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).parent / "template.html"
 _ROWS = 500
 _DETAILS = 40
+_NAMES = 20
 
 
 def page(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Iterator[str]:
@@ -46,7 +47,10 @@ def _sections(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Ite
         yield '<section id="reasons"><h2>What needs a person</h2>'
         yield from _table(
             ("Guests", "What", ""),
-            ((_cell(n, "n"), _cell(f"A guest {CODES[code]}"), _cell(code, "m")) for code, n in report.person.most_common()),
+            (
+                (_cell(n, "n"), _cell(f"A guest {CODES[code]}"), _cell(code, "m"))
+                for code, n in report.person.most_common()
+            ),
         )
         yield "</section>"
     yield from _places(report)
@@ -87,7 +91,7 @@ def _places(report: Report) -> Iterator[str]:
         (
             (
                 _cell(name or "unknown"),
-                _cell(report.nodes[name], "n"), _cell(report.attention_nodes[name], "n"), _cell(report.failed_nodes[name], "n"),
+                *(_cell(n[name], "n") for n in (report.nodes, report.attention_nodes, report.failed_nodes)),
             )
             for name in names[:_ROWS]
         ),
@@ -115,12 +119,15 @@ def _guest(entry: dict[str, Any]) -> str:
     summary = ", ".join(dict.fromkeys(each["code"] for each in found))
     devices = ", ".join(f"{n} {name}" for name, n in sorted(entry["carried"]["devices"].items()))
     left = ", ".join(_leftovers(entry["leftOut"])) or "nothing"
-    reasons = "".join(f"<li>It {escape(each['what'])}: <b>{escape(each['detail'])}</b></li>" for each in found[:_DETAILS])
+    reasons = "".join(
+        f"<li>It {escape(each['what'])}: <b>{escape(each['detail'])}</b></li>" for each in found[:_DETAILS]
+    )
     if len(found) > _DETAILS:
         reasons += f"<li>and {len(found) - _DETAILS} more</li>"
     return (
         f"<details><summary><b>{escape(entry['namespace'])}/{escape(entry['name'])}</b>"
-        f" <span class=hint>{escape(entry['node'] or 'unknown node')}</span> <span class=codes>{escape(summary)}</span></summary>"
+        f" <span class=hint>{escape(entry['node'] or 'unknown node')}</span>"
+        f" <span class=codes>{escape(summary)}</span></summary>"
         f"<ul>{reasons}</ul><dl><dt>Domain</dt><dd>{escape(entry['domain'])} {escape(entry['uuid'] or '')}</dd>"
         f"<dt>From</dt><dd class=m>{escape(entry['source'])}</dd><dt>To</dt><dd class=m>{escape(entry['file'])}</dd>"
         f"<dt>Carried</dt><dd>{entry['carried']['elements']} elements: {escape(devices)}</dd>"
@@ -153,7 +160,7 @@ def _infrastructure(report: Report, spool: Spool) -> Iterator[str]:
     yield '<section id="infrastructure"><h2>Networks and pools</h2>'
     rows = (
         (
-            _cell(each.kind), _cell(each.name), _cell(", ".join(each.nodes[:20]) + (" ..." if len(each.nodes) > 20 else "")),  # noqa: PLR2004
+            _cell(each.kind), _cell(each.name), _cell(_some(each.nodes)),
             _cell("; ".join(note for note, true in (
                 ("UUID and MAC address differ from node to node and are left out", each.differing),
                 ("there is another of this name that is not equal", each.apart),
@@ -166,16 +173,26 @@ def _infrastructure(report: Report, spool: Spool) -> Iterator[str]:
     yield "</section>"
 
 
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMES else f"{', '.join(names[:_NAMES])} and {len(names) - _NAMES} more"
+
+
 def _rest(report: Report, spool: Spool) -> Iterator[str]:
     if report.others:
         yield '<section id="others"><h2>Kept to be read, not applied</h2>'
-        rows = ((_cell(e["kind"]), _cell(e["name"]), _cell(e["node"] or ""), _cell(e["file"], "m")) for e in entries.others(spool))
+        rows = (
+            (_cell(e["kind"]), _cell(e["name"]), _cell(e["node"] or ""), _cell(e["file"], "m"))
+            for e in entries.others(spool)
+        )
         yield from _table(("Kind", "Name", "Node", "File"), islice(rows, _ROWS))
         yield _more(report.others, min(report.others, _ROWS))
         yield "</section>"
     if report.passed_over:
         yield '<section id="passed"><h2>Passed over</h2>'
-        found = ((_cell(e["source"], "m"), _cell(e["why"]), _cell(e.get("instead", ""), "m")) for e in entries.passed_over(spool))
+        found = (
+            (_cell(e["source"], "m"), _cell(e["why"]), _cell(e.get("instead", ""), "m"))
+            for e in entries.passed_over(spool)
+        )
         yield from _table(("File", "Why", "Instead"), islice(found, _ROWS))
         yield _more(report.passed_over, min(report.passed_over, _ROWS))
         yield "</section>"

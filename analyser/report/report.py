@@ -26,7 +26,7 @@ LISTED = 1000
 class Report:
     """What came of an import: counts, and the files of the report.
 
-    ``nodes`` and ``namespaces`` count guests; ``person`` counts those that each code of ``findings.CODES`` was found for.
+    ``nodes`` and ``namespaces`` count guests; ``person`` those that each code of ``findings.CODES`` was found for.
     """
 
     guests: int = 0
@@ -56,8 +56,9 @@ class Report:
             "guests": self.guests, "failed": self.failed, "needAPerson": self.attention, "running": self.running,
             "secrets": self.secrets, "networks": self.networks, "pools": self.pools, "otherDocuments": self.others,
             "passedOver": self.passed_over,
-            "byNode": _sorted(self.nodes), "byNamespace": _sorted(self.namespaces), "failedByNode": _sorted(self.failed_nodes),
-            "needAPersonByReason": {code: {"what": CODES[code], "guests": n} for code, n in _sorted(self.person).items()},
+            "byNode": _sorted(self.nodes), "byNamespace": _sorted(self.namespaces),
+            "failedByNode": _sorted(self.failed_nodes),
+            "needAPersonByReason": {c: {"what": CODES[c], "guests": n} for c, n in _sorted(self.person).items()},
             "leftOutAsRuntimeState": _sorted(self.left_out),
             "carried": {"elements": self.elements, "devices": _sorted(self.devices)},
             "staleFiles": self.stale,
@@ -139,8 +140,9 @@ def _shared(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:
             report.pools += 1
         yield {
             "kind": each.kind, "name": each.name, "domainName": each.info["name"], "nodes": each.nodes,
-            "leftOut": each.info["leftOut"], "needsAPerson": [{"code": c, "detail": d} for c, d in each.info["findings"]],  # type: ignore[attr-defined]
-            **({"note": "each node has its own UUID or MAC address for it; they are left out"} if each.differing else {}),
+            "leftOut": each.info["leftOut"],
+            "needsAPerson": [{"code": code, "detail": detail} for code, detail in each.info["findings"]],
+            **({"note": "each node has its own UUID or MAC address; they are left out"} if each.differing else {}),
             **({"differs": "another node has one of this name that is not equal"} if each.apart else {}),
         }  # fmt: skip
 

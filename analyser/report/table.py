@@ -27,7 +27,10 @@ def show(report: Report, file: IO[str]) -> None:
     names = sorted({*report.nodes, *report.failed_nodes})
     for name in names[:_NODES]:
         by_node.add_row(
-            Text(name or "unknown"), str(report.nodes[name]), str(report.attention_nodes[name]), str(report.failed_nodes[name])
+            Text(name or "unknown"),
+            str(report.nodes[name]),
+            str(report.attention_nodes[name]),
+            str(report.failed_nodes[name]),
         )
     if len(names) > _NODES:
         by_node.add_row(f"({len(names) - _NODES} more)", "", "", "")

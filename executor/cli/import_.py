@@ -19,7 +19,9 @@ class Format(StrEnum):
 
 
 def import_estate(
-    src: Annotated[list[str], typer.Argument(metavar="SRC...", help="Folders, tar archives (gz, xz, zst), files, or libvirt URIs.")],
+    src: Annotated[
+        list[str], typer.Argument(metavar="SRC...", help="Folders, tar archives (gz, xz, zst), files, or libvirt URIs.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write to.")],
     namespace: Annotated[
         str | None, typer.Option("-n", "--namespace", help="The namespace of all guests, in place of their projects'.")
@@ -30,7 +32,9 @@ def import_estate(
     node: Annotated[str | None, typer.Option(help="The node of everything in SRC, whatever its layout says.")] = None,
     jobs: Jobs = 0,
     form: Annotated[Format, typer.Option("--format", help="What to print at the end.")] = Format.table,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files in DIR that were edited or not imported.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files in DIR that were edited or not imported.")
+    ] = False,
 ) -> None:
     """Import guests, networks and storage pools as Kubernetes objects, each guest proven by converting it back.
 
@@ -45,7 +49,7 @@ def import_estate(
       virtctl import nodes.tar.zst -o estate --jobs 8
       virtctl import qemu:///system -o estate -n lab
     """
-    from executor.cli.importing import import_all  # noqa: PLC0415  (--help loads no parser)
+    from executor.cli.importing import import_all
 
     raise typer.Exit(
         import_all(

@@ -48,28 +48,37 @@ def import_all(
         sys.stdout.write(f"report: {output}/report.html, {output}/report.json\n")
     sys.stdout.flush()
     if report.secrets:
-        messages.note(f"{report.secrets} guests' passwords are in {output}/*/*-secrets.yaml: seal these before they go to git")
+        messages.note(
+            f"{report.secrets} guests' passwords are in {output}/*/*-secrets.yaml: seal these before they go to git"
+        )
     return 1 if report.failed else 0
 
 
 def _live(uri: str, node: str | None) -> Iterator[Item]:
     try:
-        from executor.hypervisor.estate import estate  # noqa: PLC0415  (libvirt's library is optional)
+        from executor.hypervisor.estate import estate
     except ImportError:
-        raise KubevmmError(f"{uri}: libvirt's Python library is not installed", hint="pip install kubevmm[libvirt]") from None
+        raise KubevmmError(
+            f"{uri}: libvirt's Python library is not installed", hint="pip install kubevmm[libvirt]"
+        ) from None
     yield from estate(uri, node)
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
-        yield lambda done, failed: None
+        yield None
         return
-    from rich.console import Console  # noqa: PLC0415  (only for a terminal)
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
-    columns = (TextColumn("{task.completed} files"), BarColumn(), TextColumn("{task.fields[failed]} failed"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.completed} files"),
+        BarColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("import", total=None, failed=0)
         yield lambda done, failed: bar.update(task, completed=done, failed=failed)

@@ -38,8 +38,9 @@ def estate(uri: str, node: str | None = None) -> Iterator[Item]:
                 continue  # this driver has none of the kind
             for each in found:
                 wanted = inactive if inactive and each.isPersistent() else 0
-                identity = each.UUIDString()
-                yield _item(f"{uri}#{kind}/{identity}", name, Rank.CONFIGURATION, each.XMLDesc, wanted, running=None)
+                yield _item(
+                    f"{uri}#{kind}/{each.UUIDString()}", name, Rank.CONFIGURATION, each.XMLDesc, wanted, running=None
+                )
     except libvirt.libvirtError as error:
         raise KubevmmError(f"{uri}: {error}") from None
     finally:
@@ -70,7 +71,13 @@ def _item(
     name: str, node: str | None, rank: Rank, describe: Callable[[int], str], flags: int, *, running: bool | None
 ) -> Item:
     try:
-        return Item(name, node, rank, data=describe(flags).encode(), running=running)
+        try:
+            text = describe(flags)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG or not flags:
+                raise
+            text = describe(0)  # drivers that know one form only refuse to be asked for another
     except libvirt.libvirtError as error:
         # It may have been undefined since it was listed; what remains is imported all the same.
         return Item(name, node, rank, error=InputError(str(error), file=name))
+    return Item(name, node, rank, data=text.encode(), running=running)

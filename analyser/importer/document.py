@@ -1,0 +1,117 @@
+"""One libvirt document on its way to YAML: runtime state and secrets taken out, the result proven and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lxml import etree
+
+from analyser import documents, xmlreader
+from analyser.codec.encode import encode
+from analyser.importer import secrets
+from analyser.importer.findings import Finding
+from analyser.importer.proof import compare
+from analyser.runtime import Taken, strip
+from analyser.yamlreader import load_all
+from schemas.errors import InputError
+from schemas.table import EXTRA, table
+
+if TYPE_CHECKING:
+    from analyser.model import Node
+
+SECRETS = "-secrets"
+"""What follows an object's name in the name of its Secret."""
+
+_PROLOG = re.compile(rb"(?:<\?xml [^>]*\?>)?\s*(?:<!--(?:(?!-->)[^\x00])*-->\s*)*")
+
+
+def token(file: str) -> str:
+    """Return what stands for an object's name, in the name of its Secret, until the name is certain."""
+    return f"kubevmm-name-{file}"
+
+
+class Made(NamedTuple):
+    """A document's content, without runtime state and secrets, and what these were."""
+
+    content: Node
+    taken: list[Taken]
+    values: dict[str, str]
+    found: list[Finding]
+    elements: int
+
+
+def make(element: etree._Element, name: str) -> Made:
+    """Take runtime state and secrets out of *element*; return what is left, referring to the Secret of object *name*.
+
+    Raises InputError for what is no libvirt document.
+    """
+    root = table().roots.get(str(element.tag))
+    if root is None:
+        documents.to_object(element)
+        raise InputError("not a libvirt document", line=element.sourceline)
+    lower = etree.tostring(element).lower()
+    taken = strip(element, lower)
+    kept = secrets.take(element, lower)
+    content = _content(element)
+    found = []
+    if kept.values:
+        content, done = secrets.refer(content, root.type, kept.marks, name + SECRETS)
+        for key in kept.values:
+            kept.remove(key)
+            code = "password-moved" if key in done else "password-unreferenced"
+            found.append(Finding(code, kept.places[key]))
+        if len(done) < len(kept.values):
+            content = secrets.merged(content, _content(element))
+    return Made(content, taken, kept.values, found, lower.count(b"<") - lower.count(b"</"))
+
+
+def _content(element: etree._Element) -> Node:
+    field = table().roots[str(element.tag)].field
+    spec: Node = documents.to_object(element)["spec"]
+    return spec[field] if field else spec
+
+
+def prove(
+    element: etree._Element, text: str, path: tuple[str, ...], *, file: str, secret: str | None, whole: bytes = b""
+) -> None:
+    """Raise InputError if what stands at *path* in the YAML *text* is not *element*, but for references into *secret*.
+
+    *whole* is the bytes of the file if *element* is all that it says: most come back as they were.
+    """
+    root = table().roots[str(element.tag)]
+    written: Any = load_all(text)[0]
+    for step in path:
+        written = written[step]
+    if secret is not None:
+        written = secrets.without(written, secret)
+    back = encode(written, root.type, root.element, table().namespaces, path=path).strip().encode()
+    whole = whole.rstrip()
+    if whole.endswith(back) and _PROLOG.fullmatch(whole[: -len(back)]):
+        return
+    compare(element, xmlreader.parse(back)[0], file=file)
+
+
+def keep(spool: str, file: str, text: str, values: dict[str, str]) -> str:
+    """Write a document, and its secrets, to the spool; return what equal documents have in common."""
+    data = text.encode()
+    Path(spool, file).write_bytes(data)
+    if not values:
+        return hashlib.sha256(data).hexdigest()
+    kept = json.dumps(values)
+    Path(spool, f"{file}.secret").write_text(kept, encoding="utf-8")
+    return hashlib.sha256((text.replace(token(file), "") + kept).encode()).hexdigest()
+
+
+def left_out(taken: list[Taken]) -> list[dict[str, str]]:
+    """Return *taken* as the report has it."""
+    return [{"path": t.path, "what": t.what, **({"value": t.value} if t.value else {})} for t in taken]
+
+
+def unknown(text: str) -> list[Finding]:
+    """Return what is to be said of XML in the YAML *text* that the tables do not know."""
+    count = text.count(f"{EXTRA}:")
+    return [Finding("unknown-xml", f"{count} place{'s' if count > 1 else ''}")] if count else []
