@@ -119,7 +119,11 @@ def _placed(error: InputError, text: str, index: int) -> InputError:
     if error.path and error.line is None:
         steps = _STEP.findall(error.path)
         path = tuple(int(number) if number else name for name, number in steps)
-        mark = yamlreader.nearest_mark(yamlreader.load_with_marks(text)[index][1], path)
+        try:
+            marks = yamlreader.load_with_marks(text)[index][1]
+        except InputError:  # of a document further down
+            return error
+        mark = yamlreader.nearest_mark(marks, path)
         if mark is not None:
             error.line, error.column = mark.key_line, mark.key_column
     return error

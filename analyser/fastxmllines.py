@@ -24,7 +24,7 @@ from schemas.errors import InputError
 from schemas.table import EXTRA, Field, Root, Type, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _VALUES = 20_000  # in the memo of each kind of value
 _LONGEST_VALUE = 100
@@ -89,6 +89,35 @@ class Foreign:
     def __init__(self, end: str) -> None:
         self.end = end
         self.column = end.index("<") + 2
+
+
+class Remark:
+    """Stands for a comment of several lines, whose first is *first*; its YAML begins each with *start*."""
+
+    __slots__ = ("first", "start")
+
+    def __init__(self, first: str, start: str) -> None:
+        self.first = first
+        self.start = start
+
+    def yaml(self, rest: Iterator[str]) -> str:
+        """Take the comment's other lines from *rest*, and return it in YAML."""
+        lines = [self.first]
+        for line in rest:
+            # What looks like a child of the root element would be taken for one.
+            if line.startswith("  <"):
+                break
+            if line.endswith("-->"):
+                return _remark([*lines, line[:-3]], self.start)
+            lines.append(line)
+        raise NotAccepted
+
+
+def _remark(lines: list[str], start: str) -> str:
+    for line in lines:
+        if not line.isascii() or not line.isprintable() or "--" in line or line[-1:] == "-":
+            raise NotAccepted
+    return "".join([f"{start}#{line}" for line in lines])
 
 
 class _Shape:
@@ -187,7 +216,7 @@ class Context(dict[str, "Entry"]):
         self._depth = depth
         self._start = "  " * depth + "<"
         self._column = "\n" + " " * (scope.offset + 2 * depth)
-        self._bits = {name: 1 << place for place, name in enumerate(children)}
+        self._bits = {name: 2 << place for place, name in enumerate(children)}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def __missing__(self, line: str) -> Entry:
@@ -199,11 +228,15 @@ class Context(dict[str, "Entry"]):
 
     def with_dash(self, shown: str) -> str:
         """Return *shown*, the first key of a list's item, with the item's dash in front."""
+        if shown.startswith("#", len(self._column)):
+            raise NotAccepted
         return f"{self._column[:-2]}- {shown[len(self._column) :]}"
 
     def _read(self, line: str) -> Entry:
         if not line.startswith(self._start):
             raise NotAccepted
+        if line.startswith("!--", len(self._start)):
+            return self._comment(line)
         text = tail = ""
         marks = 1
         if line.endswith("/>"):
@@ -219,6 +252,8 @@ class Context(dict[str, "Entry"]):
         if "&" in line or '"' in line or line.count("<") != marks or line.count(">") != marks or not line.isprintable():
             return self._by_codec(line, form)
         parts = head.split("'")
+        if len(parts) % 2 == 0:  # a quote that nothing closes
+            raise NotAccepted
         key = (*parts[::2], form, tail)
         shape = self._shapes.get(key)
         if shape is None:
@@ -230,6 +265,15 @@ class Context(dict[str, "Entry"]):
                 return self._by_codec(line, form)
             values.append(text)
         return shape.entry(values)
+
+    def _comment(self, line: str) -> Entry:
+        if self._kind is None or self.scope.declared:
+            raise NotAccepted
+        text = line[len(self._start) + 3 :]
+        if not text.endswith("-->"):
+            return (1, "", "\n", Remark(text, self._column))
+        shown = _remark([text[:-3]], self._column)
+        return (1, shown, f"\n{shown}", None)
 
     def _shape(self, parts: list[str], form: str, tail: str) -> _Shape:
         first = _FIRST.fullmatch(parts[0])
@@ -346,7 +390,8 @@ class Context(dict[str, "Entry"]):
         return (self._bits[field.xml], "".join(shown), again, inner)
 
 
-# The bit of the line's key among its siblings (0: an end tag), the YAML text, the text after a sibling of the same key
-# (None: the key takes one value; "": a list's item whose dash is still to come), and what the lines that follow are in.
-Entry = tuple[int, str, "str | None", "Context | Foreign | None"]
+# The bit of the line's key among its siblings (0: an end tag, 1: a comment), the YAML text, the text after a sibling of
+# the same key (None: the key takes one value; "": a list's item whose dash is still to come), and what the lines that
+# follow are in.
+Entry = tuple[int, str, "str | None", "Context | Foreign | Remark | None"]
 END: Entry = (0, "", None, None)
