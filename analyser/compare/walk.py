@@ -90,7 +90,7 @@ def _name(key: str) -> str:
 
 def _lists(path: str, left: list[Any], right: list[Any]) -> list[tuple[str, Any, Any] | Difference]:
     name = path.rpartition(".")[2]
-    for keys in (*([_IDENTITIES[name]] if name in _IDENTITIES else []), *_USUAL):
+    for keys in (_IDENTITIES[name],) if name in _IDENTITIES else _USUAL:
         a, b = _by_identity(left, keys), _by_identity(right, keys)
         if a is not None and b is not None:
             return _matched(path, a, b)

@@ -34,7 +34,8 @@ def is_ours(document: Node) -> bool:
     version = document.get("apiVersion")
     if not isinstance(version, str):
         # Without any, it is somebody else's only if nothing says that it is ours.
-        return document.get("kind") in _kinds() or version is not None or "kind" not in document
+        kind = document.get("kind")
+        return (isinstance(kind, str) and kind in _kinds()) or version is not None or kind is None
     group = version.partition("/")[0]
     return group in (_group(GROUP), _group(LIBVIRT)) or _is_misspelt(group)
 
@@ -64,7 +65,7 @@ def check(document: Node, path: Path, findings: Findings) -> None:
     root, kind = _meant(document, path, findings)
     if kind is not None:
         if "spec" in document or kind.needs_spec or (root is not None and root.element == "domain"):
-            _own_spec(document.get("spec"), kind, root, document, path, findings)
+            _own_spec(document.get("spec"), kind, root, path, findings)
         if "status" in document:
             structs.check(document["status"], kind.status, (*path, "status"), findings)
     elif root is not None:
@@ -74,7 +75,7 @@ def check(document: Node, path: Path, findings: Findings) -> None:
             content.check(document["spec"], root.type, root.element, (*path, "spec"), findings)
 
 
-def _own_spec(spec: Any, kind: Kind, root: Root | None, document: Node, path: Path, findings: Findings) -> None:
+def _own_spec(spec: Any, kind: Kind, root: Root | None, path: Path, findings: Findings) -> None:
     where = (*path, "spec")
     if not isinstance(spec, dict):
         findings.add(
@@ -88,10 +89,8 @@ def _own_spec(spec: Any, kind: Kind, root: Root | None, document: Node, path: Pa
     if root is None:
         return
     if field in spec:
-        metadata = document.get("metadata")
-        named = isinstance(metadata, dict) and ("name" in metadata or "generateName" in metadata)
-        given = frozenset({"name"}) if named and not findings.xml else frozenset()
-        content.check(spec[field], root.type, root.element, (*where, field), findings, given=given)
+        # Without a name of its own, the document takes the object's.
+        content.check(spec[field], root.type, root.element, (*where, field), findings, given=frozenset({"name"}))
     elif root.element == "domain":
         findings.add((*where, field), "missing", place=where)
 

@@ -204,7 +204,10 @@ def _obey_permissions() -> None:
 def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, verb: str) -> None:
     (tmp_path / "closed").mkdir(mode=0o000)
     done = virtctl(verb, tmp_path, preexec_fn=_obey_permissions)
-    assert (done.returncode, lines(done.stderr)) == (1, [f"error: {tmp_path}/closed: cannot be read: Permission denied"])
+    assert (done.returncode, lines(done.stderr)) == (
+        1,
+        [f"error: {tmp_path}/closed: cannot be read: Permission denied"],
+    )
 
 
 def test_nothing_to_convert_is_said(tmp_path: Path) -> None:
