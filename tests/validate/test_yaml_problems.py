@@ -186,8 +186,10 @@ OBJECTS = {
     "a word of ours misspelt": (
         HEAD + "  runStrategy: Allways\n  domain: {type: kvm}\n",
         [
-            "6:16: spec.runStrategy: 'Allways' is not one of Always, RerunOnFailure, Once, Manual, Halted"
-            " (did you mean Always?)"
+            (
+                "6:16: spec.runStrategy: 'Allways' is not one of Always, RerunOnFailure, Once, Manual, Halted"
+                " (did you mean Always?)"
+            )
         ],
     ),
     "running and runStrategy": (
