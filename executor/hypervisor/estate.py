@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import libvirt
+import contextlib
+import functools
+from typing import TYPE_CHECKING
 
 from analyser.importer.items import Item
 from analyser.importer.place import Rank
 from analyser.names import object_name
-from schemas.errors import InputError, KubevmmError
+from executor.hypervisor.domains import PERSISTENT
+from executor.hypervisor.errors import LibvirtError, Unsupported
+from executor.hypervisor.hypervisor import Hypervisor
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,63 +24,60 @@ def estate(uri: str, node: str | None = None) -> Iterator[Item]:
     Domains in their inactive form, which is what would start again; one that has none in the form that runs. Nothing is
     changed there. Raises KubevmmError where *uri* cannot be opened.
     """
-    libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    connection, flags = _open(uri)
-    try:
-        name = node or object_name(connection.getHostname()) or None
-        for domain in connection.listAllDomains(0):
-            running = bool(domain.isActive())
-            persistent = bool(domain.isPersistent())
-            wanted = flags | (libvirt.VIR_DOMAIN_XML_INACTIVE if persistent else 0)
-            rank = Rank.CONFIGURATION if persistent else Rank.STATE
-            yield _item(f"{uri}#domain/{domain.UUIDString()}", name, rank, domain.XMLDesc, wanted, running=running)
-        for kind, listed, inactive in _others(connection):
-            try:
-                found = listed(0)
-            except libvirt.libvirtError:
-                continue  # this driver has none of the kind
-            for each in found:
-                wanted = inactive if inactive and each.isPersistent() else 0
-                yield _item(
-                    f"{uri}#{kind}/{each.UUIDString()}", name, Rank.CONFIGURATION, each.XMLDesc, wanted, running=None
-                )
-    except libvirt.libvirtError as error:
-        raise KubevmmError(f"{uri}: {error}") from None
-    finally:
-        connection.close()
+    hypervisor = _opened(uri)
+    # A read-only connection may not see passwords.
+    secure = not hypervisor.connection.readonly
+    with hypervisor:
+        name = node or object_name(hypervisor.host.hostname()) or None
+        found = hypervisor.domains.summaries()
+        persistent = {domain.uuid for domain in hypervisor.domains.all(PERSISTENT)}
+        for summary in found:
+            domain = summary.domain
+            kept = domain.uuid in persistent
+            yield _item(
+                f"{uri}#domain/{domain.uuid}",
+                name,
+                Rank.CONFIGURATION if kept else Rank.STATE,
+                functools.partial(domain.xml, inactive=kept, secure=secure),
+                running=summary.state.active,
+            )
+        for kind, identity, describe in _others(hypervisor):
+            yield _item(f"{uri}#{kind}/{identity}", name, Rank.CONFIGURATION, describe, running=None)
 
 
-def _open(uri: str) -> tuple[Any, int]:
-    """Return a connection and the flags for a domain's XML: a read-only one may not see passwords."""
+def _opened(uri: str) -> Hypervisor:
+    """Return an open connection; a read-only one where we may have no other."""
+    hypervisor = Hypervisor(uri)
     try:
-        return libvirt.open(uri), libvirt.VIR_DOMAIN_XML_SECURE
-    except libvirt.libvirtError as first:
+        hypervisor.connection.open()
+    except LibvirtError as first:
+        hypervisor = Hypervisor(uri, readonly=True)
         try:
-            return libvirt.openReadOnly(uri), 0
-        except libvirt.libvirtError:
-            raise KubevmmError(
-                f"{uri}: cannot be opened: {first}", hint="is libvirt running there, and may you use it?"
-            ) from None
+            hypervisor.connection.open()
+        except LibvirtError:
+            raise first from None
+    return hypervisor
 
 
-def _others(connection: Any) -> Iterator[tuple[str, Callable[[int], list[Any]], int]]:
-    yield "network", connection.listAllNetworks, libvirt.VIR_NETWORK_XML_INACTIVE
-    yield "pool", connection.listAllStoragePools, libvirt.VIR_STORAGE_XML_INACTIVE
-    yield "nwfilter", connection.listAllNWFilters, 0
-    yield "secret", connection.listAllSecrets, 0
+def _others(hypervisor: Hypervisor) -> Iterator[tuple[str, str, Callable[[], str]]]:
+    """Yield kind, UUID and document of all that is no domain; nothing for a kind that the driver does not have."""
+    with contextlib.suppress(Unsupported):
+        for network in hypervisor.networks.all():
+            yield "network", network.uuid, functools.partial(network.xml, inactive=network.persistent)
+    with contextlib.suppress(Unsupported):
+        for pool in hypervisor.pools.all():
+            yield "pool", pool.uuid, functools.partial(pool.xml, inactive=pool.persistent)
+    with contextlib.suppress(Unsupported):
+        for nwfilter in hypervisor.nwfilters.all():
+            yield "nwfilter", nwfilter.identity, nwfilter.xml
+    with contextlib.suppress(Unsupported):
+        for secret in hypervisor.secrets.all():
+            yield "secret", secret.identity, secret.xml
 
 
-def _item(
-    name: str, node: str | None, rank: Rank, describe: Callable[[int], str], flags: int, *, running: bool | None
-) -> Item:
+def _item(name: str, node: str | None, rank: Rank, describe: Callable[[], str], *, running: bool | None) -> Item:
     try:
-        try:
-            text = describe(flags)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG or not flags:
-                raise
-            text = describe(0)  # drivers that know one form only refuse to be asked for another
-    except libvirt.libvirtError as error:
+        return Item(name, node, rank, data=describe().encode(), running=running)
+    except LibvirtError as error:
         # It may have been undefined since it was listed; what remains is imported all the same.
-        return Item(name, node, rank, error=InputError(str(error), file=name))
-    return Item(name, node, rank, data=text.encode(), running=running)
+        return Item(name, node, rank, error=InputError(error.message, file=name, hint=error.hint))

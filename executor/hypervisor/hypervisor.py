@@ -1,0 +1,89 @@
+"""A hypervisor: one connection, and all that is behind it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from executor.hypervisor.connection import Connection
+from executor.hypervisor.definitions import Definitions, Interface, NetworkFilter, NodeDevice, Secret
+from executor.hypervisor.domains import Domains
+from executor.hypervisor.events import Event, Events
+from executor.hypervisor.host import Host
+from executor.hypervisor.networks import Networks
+from executor.hypervisor.pools import Pools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from executor.hypervisor.drivers import Operation
+
+
+class Hypervisor:
+    """A context manager round a `Connection`; see there for *uri*, *readonly* and *keepalive*.
+
+    >>> with Hypervisor("test:///default") as hypervisor:
+    ...     print([summary.domain.name for summary in hypervisor.domains.summaries()])
+    ['test']
+    """
+
+    def __init__(self, uri: str = "", *, readonly: bool = False, keepalive: int = 5) -> None:
+        self.connection = Connection(uri, readonly=readonly, keepalive=keepalive)
+
+    def __enter__(self) -> Self:
+        self.connection.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def supports(self, operation: Operation) -> bool:
+        """Say whether this hypervisor has *operation*, as far as its driver's table knows."""
+        return self.connection.driver.supports(operation, self.connection.library)
+
+    def events(self, callback: Callable[[Event], object]) -> Events:
+        """Return a context manager that calls *callback* with each event, in a thread of its own."""
+        return Events(self.connection, callback)
+
+    @cached_property
+    def host(self) -> Host:
+        """The machine."""
+        return Host(self.connection)
+
+    @cached_property
+    def domains(self) -> Domains:
+        """Its guests."""
+        return Domains(self.connection)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Its networks."""
+        return Networks(self.connection)
+
+    @cached_property
+    def pools(self) -> Pools:
+        """Its storage pools, and through them its volumes."""
+        return Pools(self.connection)
+
+    @cached_property
+    def nwfilters(self) -> Definitions[NetworkFilter]:
+        """Its packet filters."""
+        return Definitions(self.connection, NetworkFilter)
+
+    @cached_property
+    def secrets(self) -> Definitions[Secret]:
+        """Its secrets."""
+        return Definitions(self.connection, Secret)
+
+    @cached_property
+    def interfaces(self) -> Definitions[Interface]:
+        """The host's own network interfaces."""
+        return Definitions(self.connection, Interface)
+
+    @cached_property
+    def node_devices(self) -> Definitions[NodeDevice]:
+        """The host's devices."""
+        return Definitions(self.connection, NodeDevice)
