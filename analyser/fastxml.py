@@ -20,7 +20,7 @@ from lxml import etree
 from analyser import documents
 from analyser.codec.decode import inner_xml
 from analyser.fastmemory import LARGEST, NotAccepted
-from analyser.fastxmllines import Context, Entry, Foreign, Scope, scope
+from analyser.fastxmllines import Context, Entry, Foreign, Remark, Scope, scope
 from analyser.foreignlines import is_canonical
 from analyser.xmlreader import FRAGMENTS
 from analyser.yamlscalars import block_text, scalar_text
@@ -88,25 +88,29 @@ def _lines(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope)
     if inner is not None:
         # For each open element: its lines, the keys that it has, the last of these, and where a dash is still missing.
         stack: list[tuple[Context, int, int, int]] = []
-        if isinstance(inner, Foreign):
+        if not isinstance(inner, Context):
             raise NotAccepted
         memo: Context = inner
         seen = last = dash = 0
         for line in rest:
             bit, shown, again, inner = memo[line]
             if bit & seen:
-                # A key that takes one value, or a list that was left and goes on.
-                if bit != last or again is None:
+                if bit == last and again is not None:
+                    append(again)
+                elif bit == 1:
+                    append(shown)
+                    last = 1
+                else:
+                    # A key that takes one value, or a list that was left and goes on.
                     raise NotAccepted
-                append(again)
             elif bit:
                 seen |= bit
                 last = bit
                 append(shown)
             else:
-                if not seen:
+                if seen <= 1:
                     # A pair of tags with nothing in between is for few elements what virsh prints.
-                    if not memo.pair or dash:
+                    if seen or dash or not memo.pair:
                         raise NotAccepted
                     if out[-1][-1] == ":":
                         append(" {}")
@@ -119,6 +123,9 @@ def _lines(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope)
             if inner is not None:
                 if isinstance(inner, Foreign):
                     append(_foreign(inner, rest, namespaces))
+                    continue
+                if isinstance(inner, Remark):
+                    append(inner.yaml(rest))
                     continue
                 stack.append((memo, seen, last, dash))
                 memo, seen, last = inner, 0, 0

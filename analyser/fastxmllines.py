@@ -228,7 +228,7 @@ class Context(dict[str, "Entry"]):
 
     def with_dash(self, shown: str) -> str:
         """Return *shown*, the first key of a list's item, with the item's dash in front."""
-        if shown.startswith("#", len(self._column)):
+        if not shown or shown.startswith("#", len(self._column)):
             raise NotAccepted
         return f"{self._column[:-2]}- {shown[len(self._column) :]}"
 
@@ -368,7 +368,7 @@ class Context(dict[str, "Entry"]):
     def _by_codec(self, line: str, form: str) -> Entry:
         """Let the codec read the line on its own, and hold it to printing the same line again."""
         whole = f"{line[:-1]}/>" if form is START else line
-        if self._kind is None:
+        if self._kind is None or line[-1] != ">":
             raise NotAccepted
         try:
             element = etree.fromstring(f"<x>{whole}</x>", FRAGMENTS)

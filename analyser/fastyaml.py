@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import documents
 from analyser.fastmemory import LARGEST, Memory, NotAccepted
-from analyser.fastyamllines import HEAD, UP, Beside, Block, Element, Lines
+from analyser.fastyamllines import HEAD, UP, Beside, Block, Element, Lines, Remark
 from analyser.yamllines import LINES, OPEN, VALUE
 from schemas.table import Field, Root, table
 
@@ -106,18 +106,22 @@ def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
             if isinstance(inner, Beside):
                 out[-2:] = [inner.put(out[-2])]
                 break
-            if isinstance(inner, Block):
-                block = []
-                prefix = " " * inner.column
+            if isinstance(inner, Block | Remark):
+                several = []
                 ended = True
-                for line in rest:  # noqa: PLW2901  (the block's lines, and the one behind it)
-                    if not line.startswith(prefix):
+                for line in rest:  # noqa: PLW2901  (the other lines, and the one behind them)
+                    if not line.startswith(inner.prefix):
                         ended = False
                         break
-                    block.append(line)
-                append(inner.xml(block))
+                    several.append(line)
+                append(inner.xml(several))
                 if ended:
                     break
+                if not line and isinstance(inner, Remark):
+                    # An empty line keeps two comments apart.
+                    line = next(rest, "")  # noqa: PLW2901
+                    if not line.startswith(inner.prefix):
+                        raise NotAccepted
                 continue
             stack.append((place, seen))
             place = inner

@@ -32,24 +32,25 @@ HEAD, BODY, DONE = range(3)
 
 
 class Block:
-    """Stands for the lines of a block scalar with foreign content: deeper than the key by one level."""
+    """Stands for the lines of a block scalar with foreign content, all of which begin with *prefix*."""
 
-    __slots__ = ("column", "element", "key", "start")
+    __slots__ = ("_column", "element", "key", "prefix", "start")
 
     def __init__(self, element: Element, key: str, start: str) -> None:
         self.element = element
         self.key = key
         self.start = start
-        self.column = element.column + 2
+        self._column = element.column + 2
+        self.prefix = " " * self._column
 
     def xml(self, lines: list[str]) -> str:
         """Return the element with the content *lines*."""
         element = self.element
         tag = element.kind.by_key[self.key].xml
-        if lines and is_canonical(lines, self.column):
+        if lines and is_canonical(lines, self._column):
             content = "\n".join([line[element.offset :] for line in lines])
             return f"{self.start}{element.inside}<{tag}>\n{content}{element.inside}</{tag}>"
-        value = "\n".join([line[self.column :] for line in lines])
+        value = "\n".join([line[self._column :] for line in lines])
         if element.depth or value[:1] == " " or not all(map(str.isprintable, lines)):
             raise NotAccepted
         return self.start + element.child(self.key, value)
@@ -70,6 +71,25 @@ class Beside:
         if place < len(self.tag) or not written.startswith((">", " unit='"), place):
             raise NotAccepted
         return written[:place] + self.attribute + written[place:]
+
+
+class Remark:
+    """Stands for a comment among the keys of a map, whose lines begin with *prefix*; *start* stands before its XML."""
+
+    __slots__ = ("first", "prefix", "start")
+
+    def __init__(self, first: str, prefix: str, start: str) -> None:
+        self.first = first
+        self.prefix = prefix
+        self.start = start
+
+    def xml(self, lines: list[str]) -> str:
+        """Return the comment with its further *lines*."""
+        lines = [self.first, *lines]
+        for line in lines:
+            if not line.isascii() or not line.isprintable() or "--" in line or line[-1:] == "-":
+                raise NotAccepted
+        return f"{self.start}<!--{chr(10).join([line[len(self.prefix) :] for line in lines])}-->"
 
 
 class Lines(dict[str, "Entry"]):
@@ -94,9 +114,9 @@ class Lines(dict[str, "Entry"]):
         raise NotImplementedError
 
 
-# The bit of the line's key (0: the place is left), the XML text, the place that replaces this one, the place that is
-# entered, and what else the line says, as a line of that place.
-Entry = tuple[int, str, "Lines | None", "Lines | Block | Beside | None", "str | None"]
+# The bit of the line's key (0: a comment, or the place is left), the XML text, the place that replaces this one, the
+# place that is entered, and what else the line says, as a line of that place.
+Entry = tuple[int, str, "Lines | None", "Lines | Block | Remark | Beside | None", "str | None"]
 _Slot = tuple[int, str, str, "Lines | None"]
 UP: Entry = (0, "", None, None, None)
 
@@ -223,6 +243,9 @@ class _Keys(Lines):
 
     def _by_codec(self, line: str) -> Entry:
         element = self._element
+        if line.startswith("#", element.column):
+            start, phase = self._start()
+            return (0, "", phase, Remark(line, f"{self._prefix}#", start + element.inside), None)
         level, kind, key, value = LINES[line]
         field = element.kind.by_key.get(key) if level == 2 * element.column and kind <= BLOCK else None
         if field is None:

@@ -119,11 +119,12 @@ def _reform(found: dict[str, list[Node]], words: Words) -> None:
 def _forms(name: str, nodes: list[Node], empty: list[bool], other: Callable[[Node], bool]) -> list[str]:
     """Return the entry for those *nodes*, all of one *name*, that are *empty* and whose twin has the *other* form."""
     marks = [bool(flag and node.twin and other(node.twin)) for flag, node in zip(empty, nodes, strict=True)]
-    if not any(marks):
-        return []
-    if marks == empty:
-        return [name]
-    return [f"{name}#{ordinals.to_text((PLAIN if mark else '' for mark in marks), PLAIN)}"]
+    return [form_of(name, empty, marks)] if any(marks) else []
+
+
+def form_of(name: str, empty: list[bool], marks: list[bool]) -> str:
+    """Return the entry for the elements called *name*, of which some are *empty*, and the *marks* say which change."""
+    return name if marks == empty else f"{name}#{ordinals.to_text((PLAIN if mark else '' for mark in marks), PLAIN)}"
 
 
 def _is_pair(node: Node) -> bool:

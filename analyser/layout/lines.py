@@ -1,9 +1,9 @@
 """Layouts that differ from virsh's print line by line alone: indentation, empty lines, quotes, ``<a />``.
 
-Most documents that virsh did not print are of this kind: each line stands for one line of virsh's print, in its order.
-They need no tree, and what a line is in itself is remembered, as estates repeat their lines. The texts are those that
-``analyser.layout.differences`` makes and ``analyser.layout.reprint`` takes; None says that a document is not of this
-kind.
+Most documents that virsh did not print are of this kind: each line stands for one line of virsh's print, in its order;
+only an empty element may stand as two lines, its tags. They need no tree, and what a line is in itself is remembered,
+as estates repeat their lines. The texts are those that ``analyser.layout.differences`` makes and
+``analyser.layout.reprint`` takes; None says that a document is not of this kind.
 """
 
 from __future__ import annotations
@@ -14,8 +14,19 @@ from typing import NamedTuple
 from zlib import crc32
 
 from analyser.layout import gaps, ordinals
-from analyser.layout.differences import Words, add_closes, add_gaps, add_quotes
-from analyser.layout.reprint import OTHER_QUOTE, PLAIN, QUOTES, apply, close_of, room_of, split, unbound, words_of
+from analyser.layout.differences import Words, add_closes, add_gaps, add_quotes, form_of
+from analyser.layout.reprint import (
+    OTHER_QUOTE,
+    PLAIN,
+    QUOTES,
+    apply,
+    close_of,
+    named,
+    room_of,
+    split,
+    unbound,
+    words_of,
+)
 from analyser.xmlreader import XML_SPACE
 from schemas.table import table
 
@@ -24,7 +35,7 @@ _LONGEST = 200
 
 _START, _WHOLE, _END = range(3)
 
-_WORDS = frozenset({"indent", "blank", "quotes", "slash", "bracket", "shape"})
+_WORDS = frozenset({"open", "indent", "blank", "quotes", "slash", "bracket", "shape"})
 
 _HEAD = re.compile(r"<\?xml version=(?:'1.0'|\"1.0\")(?: encoding=(?:'[Uu][Tt][Ff]-8'|\"[Uu][Tt][Ff]-8\"))? ?\?>\s*")
 _LINE = re.compile(
@@ -125,9 +136,12 @@ def regular(data: bytes) -> Regular | None:
     others: list[str | None] = []
     shapes: list[str] = []
     opened: list[str] = []
+    elements: list[tuple[str, bool]] = []
+    pairs: set[int] = set()
     foreign = 0
     blank = 0
     level = 0
+    form = _END
     for raw in wanted.split("\n"):
         line = _lines[raw]
         if line is None:
@@ -139,28 +153,42 @@ def regular(data: bytes) -> Regular | None:
             if not opened:
                 return None
             level -= 1
-            shapes.append(f"/{opened.pop()}")
+            shape = opened.pop()
+            if form == _START and line.name not in _special_names()[1]:
+                pairs.add(len(elements) - 1)
+                out[-1] = f"{out[-1][:-1]}/>"
+                shapes[-1] = f"{shape[:-6]}True\n"
+            else:
+                shapes.append(f"/{shape}")
+                out.append("  " * level + line.single)
             if level < foreign:
                 foreign = 0
         else:
+            elements.append((line.name, line.empty))
+            out.append("  " * level + (line.double if foreign else line.single))
             shapes.append(line.shape)
             (empty if line.empty else others).append(line.close)
             if line.quotes:
                 quotes.extend(line.quotes)
                 own_quotes.append(('"' if foreign else "'") * len(line.quotes))
-        out.append("  " * level + (line.double if foreign else line.single))
+        form = line.form
         levels.append(level)
         gaps_before.append("\n" * (1 + blank) + " " * line.indent)
         blank = 0
         if line.form == _START:
             opened.append(line.shape)
             level += 1
-            if not foreign and not line.quotes and line.name in _foreign_names():
+            if not foreign and not line.quotes and line.name in _special_names()[0]:
                 foreign = level
     regular_text = "\n".join(out)
     if regular_text == wanted:
         return Regular(regular_text, None)
     words = Words()
+    if pairs:
+        text = _open(elements, pairs)
+        if not words.fits("open", text):
+            return None
+        words.add("open", "", text)
     own = ["\n" + "  " * depth for depth in levels]
     gaps_before[0] = None
     if gaps_before[1:] != own[1:]:
@@ -171,6 +199,19 @@ def regular(data: bytes) -> Regular | None:
     if any(empty) or any(others):
         add_closes(empty, others, words)
     return Regular(regular_text, words.whole(f"{crc32(''.join(shapes).encode()):08x}"))
+
+
+def _open(elements: list[tuple[str, bool]], pairs: set[int]) -> str:
+    """Return which of the *elements*, by name and whether they are one tag, are *pairs* of tags with nothing inside."""
+    names = dict.fromkeys(name.rpartition(":")[2] for name, _ in elements)
+    entries = []
+    for wanted in names:
+        places = [place for place, (name, _) in enumerate(elements) if name.rpartition(":")[2] == wanted]
+        marks = [place in pairs for place in places]
+        if any(marks):
+            empty = [elements[place][1] or mark for place, mark in zip(places, marks, strict=True)]
+            entries.append(form_of(wanted, empty, marks))
+    return ";".join(entries)
 
 
 def apply_to_lines(canonical: str, layout: str) -> str:
@@ -201,6 +242,8 @@ def _apply(canonical: str, layout: str) -> str | None:
         lines.append((line, line.indent >> 1))
     if words.get("shape") != f"{crc32(''.join(shapes).encode()):08x}":
         words = {name: unbound(name, value) for name, value in words.items()}
+    if "open" in words:
+        lines = _opened(lines, words["open"])
     gaps_before = _gaps(words, [level for _, level in lines], room_of(canonical))
     if gaps_before is None:
         return None
@@ -208,6 +251,26 @@ def _apply(canonical: str, layout: str) -> str | None:
     # The first line has nothing in front.
     gaps_before[0] = ""
     return "".join([text for pair in zip(gaps_before, bodies, strict=True) for text in pair]) + "\n"
+
+
+def _opened(lines: list[tuple[_Line, int]], text: str) -> list[tuple[_Line, int]]:
+    """Return *lines* with the empty elements that *text* names as pairs of tags."""
+    found: dict[str, list[int]] = {}
+    for place, (line, _) in enumerate(lines):
+        if line.form != _END:
+            found.setdefault(line.name.rpartition(":")[2], []).append(place)
+    pairs = {place for place in named(text, found) if lines[place][0].empty}
+    result = []
+    for place, (line, level) in enumerate(lines):
+        if place not in pairs:
+            result.append((line, level))
+            continue
+        body = line.double if '"' in line.quotes else line.single
+        start, end = _lines[f"{body[:-2]}>"], _lines[f"</{line.name}>"]
+        assert start is not None  # noqa: S101  (for the type checker: it only lost its "/")
+        assert end is not None  # noqa: S101
+        result += [(start, level), (end, level)]
+    return result
 
 
 def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | None:
@@ -272,9 +335,11 @@ def _quotes(words: dict[str, str], elements: list[_Line]) -> list[str]:
 
 
 @cache
-def _foreign_names() -> frozenset[str]:
-    """Return the names of elements with foreign content."""
+def _special_names() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of elements with foreign content, and of those that virsh prints as a pair of tags if empty."""
     tables = table()
-    return frozenset(
-        field.xml for name in tables.type_names() for field in tables.type(name).fields if field.value == "xml"
+    fields = [field for name in tables.type_names() for field in tables.type(name).fields]
+    return (
+        frozenset(field.xml for field in fields if field.value == "xml"),
+        frozenset(field.xml for field in fields if field.pair),
     )

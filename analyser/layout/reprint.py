@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from analyser.layout import gaps, order, ordinals, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from analyser.layout.tree import Node
 
@@ -22,6 +22,9 @@ QUOTES = {"double": '"', "single": "'"}
 
 OTHER_QUOTE = {'"': "'", "'": '"'}
 """The other quote character."""
+
+
+_Item = TypeVar("_Item")
 
 
 class _TooLarge(Exception):  # noqa: N818  (never leaves this module)
@@ -89,15 +92,16 @@ def is_pair(node: Node) -> bool:
 
 def reform(opened: str, shut: str, found: dict[str, list[Node]]) -> None:
     """Write the empty elements that *opened* names as a pair of tags, and the pairs that *shut* names as one."""
-    to_open = [node for node in _named(opened, found) if node.empty]
-    for node in [node for node in _named(shut, found) if is_pair(node)]:
+    to_open = [node for node in named(opened, found) if node.empty]
+    for node in [node for node in named(shut, found) if is_pair(node)]:
         node.empty = True
     for node in to_open:
         node.empty = False
         node.end = gaps.regular("2", node.level)
 
 
-def _named(text: str, found: dict[str, list[Node]]) -> Iterator[Node]:
+def named(text: str, found: Mapping[str, list[_Item]]) -> Iterator[_Item]:
+    """Yield those of *found*, lists by element name, that *text* names."""
     for entry in text.split(";") if text else ():
         name, _, numbers = entry.partition("#")
         nodes = found.get(name, [])
