@@ -151,7 +151,8 @@ def _decode(element: etree._Element, plan: _Plan, comments: bool) -> Node:
                 out.update(size)
             continue
         else:
-            if child.keys():
+            # Namespaces of its own, or of its ancestors', have no place in what stands inside it.
+            if child.keys() or (child.nsmap and deepcopy(child).nsmap):
                 strange.add(tag)
                 place = len(out) if place < 0 else place
                 continue
