@@ -1,0 +1,1 @@
+"""libvirt itself says whether what comes back from the mapping means what went in."""
