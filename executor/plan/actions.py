@@ -1,0 +1,364 @@
+"""What libvirt can be asked to do, as plain data: a plan is a list of these, in the order in which they are safe.
+
+Each says in one line what it does (``describe``), and whether it changes anything (``changes``). Passwords never show
+in ``describe``; XML that may hold them does not show in ``repr`` either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+Parameters: TypeAlias = tuple[tuple[str, int | str], ...]
+"""libvirt's typed parameters: names and values, numbers in the parameter's own unit."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of a plan; ``paths`` are the keys of the spec that it is for."""
+
+    changes: ClassVar[bool] = True
+    live: ClassVar[bool] = True
+    """Whether it is for the running guest; its definition is Define's."""
+
+    def describe(self) -> str:
+        """Return what this does, in one line for people."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Define(Action):
+    """Define the document ``xml`` of ``kind`` (libvirt's root element); ``paths`` are what changes in it."""
+
+    live: ClassVar[bool] = False
+    kind: str
+    name: str
+    xml: str = field(repr=False)
+    paths: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return what this does."""
+        if not self.paths:
+            return f"define {self.kind} {self.name}"
+        return f"change the definition of {self.kind} {self.name}: {listed(self.paths)}"
+
+
+@dataclass(frozen=True)
+class Rename(Action):
+    """Give the domain, which must not be running, another name."""
+
+    live: ClassVar[bool] = False
+    old: str
+    new: str
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"rename {self.old} to {self.new}"
+
+
+@dataclass(frozen=True)
+class _Device(Action):
+    path: str
+    xml: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttachDevice(_Device):
+    """Plug the device ``xml`` into the running guest."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"attach {self.path}"
+
+
+@dataclass(frozen=True)
+class DetachDevice(_Device):
+    """Unplug the device ``xml`` from the running guest, which must let go of it."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"detach {self.path}"
+
+
+@dataclass(frozen=True)
+class UpdateDevice(_Device):
+    """Change the device of the running guest that is the one in ``xml`` into that; ``paths`` are what changes."""
+
+    paths: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"update {self.path}: {listed(self.paths)}"
+
+
+@dataclass(frozen=True)
+class SetVcpus(Action):
+    """Give the running guest ``count`` virtual CPUs."""
+
+    count: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set the number of vCPUs to {self.count}"
+
+
+@dataclass(frozen=True)
+class SetVcpu(Action):
+    """Switch one virtual CPU of the running guest on or off."""
+
+    vcpu: int
+    enabled: bool
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"switch vCPU {self.vcpu} {'on' if self.enabled else 'off'}"
+
+
+@dataclass(frozen=True)
+class SetMemory(Action):
+    """Give the running guest ``kib`` KiB of memory, within its maximum."""
+
+    kib: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set memory to {self.kib} KiB"
+
+
+@dataclass(frozen=True)
+class SetMemoryStatsPeriod(Action):
+    """Have the balloon's statistics collected every ``seconds``; 0 for never."""
+
+    seconds: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"collect memory statistics every {self.seconds} s" if self.seconds else "collect no memory statistics"
+
+
+@dataclass(frozen=True)
+class Parametric(Action):
+    """Sets some of libvirt's typed parameters."""
+
+    what: ClassVar[str] = ""
+    parameters: Parameters
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set {self.what}: {_assignments(self.parameters)}"
+
+
+@dataclass(frozen=True)
+class SetSchedulerParameters(Parametric):
+    """Set shares, periods and quotas of CPU time."""
+
+    what: ClassVar[str] = "CPU time"
+
+
+@dataclass(frozen=True)
+class SetMemoryParameters(Parametric):
+    """Set limits of memory, in KiB."""
+
+    what: ClassVar[str] = "memory limits"
+
+
+@dataclass(frozen=True)
+class SetBlkioParameters(Parametric):
+    """Set weights and limits of block I/O."""
+
+    what: ClassVar[str] = "block I/O weights"
+
+
+@dataclass(frozen=True)
+class SetNumaParameters(Parametric):
+    """Set the host's NUMA nodes that memory comes from."""
+
+    what: ClassVar[str] = "NUMA placement"
+
+
+@dataclass(frozen=True)
+class SetPerfEvents(Parametric):
+    """Switch performance events on (1) or off (0)."""
+
+    what: ClassVar[str] = "performance events"
+
+
+@dataclass(frozen=True)
+class SetBlockIoTune(Action):
+    """Set the I/O limits of the disk whose target is ``disk``; those not named become unlimited."""
+
+    disk: str
+    parameters: Parameters
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set I/O limits of {self.disk}: {_assignments(self.parameters)}"
+
+
+@dataclass(frozen=True)
+class SetInterfaceParameters(Action):
+    """Set the bandwidth of the interface with the address ``mac``: KiB/s and KiB, 0 for no limit."""
+
+    mac: str
+    parameters: Parameters
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set bandwidth of {self.mac}: {_assignments(self.parameters)}"
+
+
+@dataclass(frozen=True)
+class PinVcpu(Action):
+    """Let a virtual CPU run on the host's CPUs ``cpuset``; None for all."""
+
+    vcpu: int
+    cpuset: str | None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"pin vCPU {self.vcpu} to {_cpus(self.cpuset)}"
+
+
+@dataclass(frozen=True)
+class PinEmulator(Action):
+    """Let the emulator's threads run on the host's CPUs ``cpuset``; None for all."""
+
+    cpuset: str | None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"pin the emulator to {_cpus(self.cpuset)}"
+
+
+@dataclass(frozen=True)
+class PinIOThread(Action):
+    """Let an I/O thread run on the host's CPUs ``cpuset``; None for all."""
+
+    iothread: int
+    cpuset: str | None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"pin I/O thread {self.iothread} to {_cpus(self.cpuset)}"
+
+
+@dataclass(frozen=True)
+class AddIOThread(Action):
+    """Start an I/O thread."""
+
+    iothread: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"add I/O thread {self.iothread}"
+
+
+@dataclass(frozen=True)
+class DelIOThread(Action):
+    """End an I/O thread that no disk uses."""
+
+    iothread: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"remove I/O thread {self.iothread}"
+
+
+@dataclass(frozen=True)
+class SetIOThreadParameters(Action):
+    """Set how an I/O thread polls."""
+
+    iothread: int
+    parameters: Parameters
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"set I/O thread {self.iothread}: {_assignments(self.parameters)}"
+
+
+@dataclass(frozen=True)
+class SetLifecycleAction(Action):
+    """Set what is done when the guest ends: ``event`` is poweroff, reboot or crash."""
+
+    event: str
+    action: str
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"on {self.event}: {self.action}"
+
+
+@dataclass(frozen=True)
+class SetTitle(Action):
+    """Set the running guest's title; None for none."""
+
+    text: str | None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return "remove the title" if self.text is None else f"set the title: {self.text}"
+
+
+@dataclass(frozen=True)
+class SetDescription(Action):
+    """Set the running guest's description; None for none."""
+
+    text: str | None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return "remove the description" if self.text is None else "set the description"
+
+
+@dataclass(frozen=True)
+class SetMetadata(Action):
+    """Set the metadata element of the namespace ``uri``, in the running guest, its definition, or both.
+
+    ``xml`` is without namespaces, as virDomainSetMetadata takes it, which puts all of it into ``uri`` with the prefix
+    ``key``; None removes the element.
+    """
+
+    uri: str
+    key: str
+    xml: str | None = field(repr=False)
+    in_live: bool = True
+    in_config: bool = False
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"{'remove' if self.xml is None else 'set'} metadata {self.uri}"
+
+
+@dataclass(frozen=True)
+class SetMark(SetMetadata):
+    """Note what has been applied in our own metadata element."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return "note what is applied" if self.xml is not None else "remove our note"
+
+
+@dataclass(frozen=True)
+class RestartRequired(Action):
+    """Nothing to do: the values at ``paths`` reach the guest when it starts anew."""
+
+    changes: ClassVar[bool] = False
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return what waits."""
+        return f"takes effect at the next start: {listed(self.paths)}"
+
+
+def listed(paths: tuple[str, ...], most: int = 5) -> str:
+    """Return *paths* for people, no more than *most* of them."""
+    rest = len(paths) - most
+    return ", ".join(paths[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _assignments(parameters: Parameters) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters)
+
+
+def _cpus(cpuset: str | None) -> str:
+    return "all CPUs" if cpuset is None else f"CPUs {cpuset}"

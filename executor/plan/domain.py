@@ -1,0 +1,315 @@
+"""The plan for one domain: from what the spec says, what is there, and what was applied last."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from analyser.codec.encode import encode
+from executor.plan import actions, foreign, live, rules
+from executor.plan import mark as marks
+from executor.plan.identity import label
+from executor.plan.merge import Cause, Change, Merged, answer, merge, path_text
+from schemas.errors import KubevmmError
+from schemas.table import table
+
+if TYPE_CHECKING:
+    from executor.plan.actual import Actual
+    from executor.plan.mark import Mark
+    from executor.plan.merge import Path
+    from schemas.table import Field, Type
+
+_STEP = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value that is not what the spec says. ``running`` says whether it is so in the running guest alone."""
+
+    path: str
+    actual: Any
+    desired: Any
+    cause: Cause
+    running: bool = False
+
+
+def plan(
+    desired: dict[str, Any],
+    actual: Actual | None,
+    last_applied: dict[str, Any] | None = None,
+    *,
+    mark: Mark | None = None,
+    live_updates: bool = True,
+    repair: bool = True,
+    defined: bool = False,
+) -> list[actions.Action]:
+    """Return what must be done so that the domain *actual* (None: there is none) becomes *desired*, in a safe order.
+
+    *desired* and *last_applied* are ``spec.domain`` as somebody wrote it, with its references resolved; the domain has
+    *mark* afterwards. Without *live_updates* all changes wait for the guest's next start; without *repair* what
+    somebody changed behind our back stays. The definition comes first, so that a guest that ends on the way starts
+    anew as it should; the mark comes last, so that what is not done yet is still known to be wanted.
+
+    A plan with a Define is best run as far as that, and then made anew from what libvirt says then, *defined*: devices
+    are then plugged in where the definition has them, and what libvirt does not take as it is written is known, so that
+    it is not asked for again. When all is done, ``settle`` notes what is left.
+
+    Raises KubevmmError where *desired* is another domain than *actual*, InputError where libvirt's XML cannot say it.
+    """
+    desired, last_applied = _read(desired, last_applied)
+    if actual is None:
+        return [_new(desired, mark)]
+    _check(desired, actual)
+    wanted, renames = _renamed(desired, actual)
+    if renames:
+        actual = replace(actual, inactive={**actual.inactive, "name": wanted["name"]})
+    config = _merged(actual.inactive, wanted, last_applied, actual, repair=repair)
+    changed = bool(config.changes) and not defined
+    complete(config.node)
+    out: list[actions.Action] = list(renames)
+    now: list[actions.Action] = []
+    waiting: list[Path] = []
+    if actual.running and actual.live is not None:
+        now, waiting = _live(wanted, actual, last_applied, config, repair=repair, live_updates=live_updates)
+        if wanted is not desired:
+            waiting.append(("name",))
+    pending = _pending(actual, waiting, wanted)
+    if mark is not None:
+        if actual.mark is None and last_applied is None and now:
+            # Should this end on the way, the next pass must still know that what runs was to change, too.
+            out.append(_set_mark(replace(mark, applied={"spec": {"domain": {}}}, secrets=()), actual, config=False))
+        mark = _noted(mark, actual, pending, wanted if defined else None)
+    in_definition = changed and mark is not None and not actual.running
+    if changed:
+        node = _marked(config.node, mark) if in_definition and mark is not None else config.node
+        out.append(_define(node, tuple(path_text(change.path) for change in config.changes)))
+    out += now
+    if mark is not None and mark != actual.mark and not in_definition:
+        out.append(_set_mark(mark, actual, config=changed))
+    if pending:
+        out.append(actions.RestartRequired(pending))
+    return out
+
+
+def settle(
+    desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] | None, mark: Mark
+) -> list[actions.Action]:
+    """Return what is left to note when a plan has been carried out and libvirt says that it is *actual* now.
+
+    What is not as it should be in the definition is libvirt's answer to what it does not take, and is no drift from now
+    on; what is not so in the running guest waits for its next start. So the next plan is empty. *last_applied* is what
+    it was for the plan.
+    """
+    desired, last_applied = _read(desired, last_applied)
+    wanted, _ = _renamed(desired, actual)
+    waiting: list[Path] = [] if wanted is desired else [("name",)]
+    if actual.live is not None:
+        running = _merged(actual.live, wanted, last_applied, actual)
+        answers = set(_answers(wanted, actual))
+        waiting += [c.path for c in running.changes if not _reported(c.path) and answer(c) not in answers]
+    pending = _pending(actual, waiting, wanted)
+    mark = _noted(mark, actual, pending, wanted)
+    out: list[actions.Action] = [] if mark == actual.mark else [_set_mark(mark, actual, config=False)]
+    return [*out, actions.RestartRequired(pending)] if pending else out
+
+
+def _merged(
+    node: dict[str, Any], desired: dict[str, Any], last: dict[str, Any] | None, actual: Actual, *, repair: bool = True
+) -> Merged:
+    answers = frozenset(actual.mark.answers) if actual.mark is not None else frozenset()
+    return merge(node, desired, last, table().roots["domain"].type, repair=repair, answers=answers)
+
+
+def _answers(desired: dict[str, Any], actual: Actual) -> list[tuple[str, str]]:
+    """Return what libvirt has in its definition in place of what it was just asked for."""
+    # What is no longer wanted is none: libvirt may well have a value of its own in its place.
+    return list(map(answer, merge(actual.inactive, desired, desired, table().roots["domain"].type).changes))
+
+
+def _noted(mark: Mark, actual: Actual, pending: tuple[str, ...], defined: dict[str, Any] | None) -> Mark:
+    """Return *mark* with what waits and with libvirt's answers: the known ones, or those to what is *defined* now."""
+    before = actual.mark
+    answers = dict(before.answers) if before is not None else {}
+    if defined is not None:
+        answers = dict(_answers(defined, actual))
+    return replace(
+        mark, pending=pending, guest=actual.number if pending else None, answers=tuple(sorted(answers.items()))
+    )
+
+
+def diff(desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] | None = None) -> list[Difference]:
+    """Return, field by field, where *actual* is not what *desired* says, first in its definition, then as it runs."""
+    desired, last_applied = _read(desired, last_applied)
+    out = [_difference(change) for change in _merged(actual.inactive, desired, last_applied, actual).changes]
+    if actual.live is not None:
+        seen = {each.path for each in out}
+        changes = _merged(actual.live, desired, last_applied, actual).changes
+        out += [
+            _difference(change, running=True)
+            for change in changes
+            if not _reported(change.path) and path_text(change.path) not in seen
+        ]
+    return out
+
+
+def _read(desired: dict[str, Any], last: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    return foreign.lifted(desired), None if last is None else foreign.lifted(last)
+
+
+def complete(node: dict[str, Any]) -> None:
+    """Give the interfaces of *node* that have no MAC address one that every pass finds again.
+
+    libvirt would make up one for the definition and another one for the running guest.
+    """
+    devices = node.get("devices")
+    interfaces = devices.get("interfaces") if isinstance(devices, dict) else None
+    if not interfaces or all((entry.get("mac") or {}).get("address") for entry in interfaces):
+        return
+    taken = {str((entry.get("mac") or {}).get("address", "")).lower() for entry in interfaces}
+    owner = node.get("uuid") or node.get("name") or ""
+    filled = []
+    for entry in interfaces:
+        if (entry.get("mac") or {}).get("address"):
+            filled.append(entry)
+            continue
+        number = 0
+        while (address := _mac(str(owner), number)) in taken:
+            number += 1
+        taken.add(address)
+        filled.append({**entry, "mac": {**(entry.get("mac") or {}), "address": address}})
+    node["devices"] = {**devices, "interfaces": filled}  # type: ignore[dict-item]
+
+
+def _set_mark(mark: Mark, actual: Actual, *, config: bool) -> actions.Action:
+    in_config = actual.persistent or config
+    return actions.SetMark(marks.URI, marks.KEY, mark.xml(), in_live=actual.running, in_config=in_config)
+
+
+def _mac(owner: str, number: int) -> str:
+    digest = hashlib.sha256(f"{owner.lower()}/{number}".encode()).digest()
+    return "52:54:00:" + ":".join(f"{octet:02x}" for octet in digest[:3])
+
+
+def _new(desired: dict[str, Any], mark: Mark | None) -> actions.Action:
+    node = merge(None, desired, None, table().roots["domain"].type).node
+    complete(node)
+    return _define(_marked(node, mark) if mark is not None else node, ())
+
+
+def _define(node: dict[str, Any], paths: tuple[str, ...]) -> actions.Action:
+    root = table().roots["domain"]
+    xml = encode(node, root.type, root.element, table().namespaces, path=("spec", "domain"), libvirt_order=True)
+    return actions.Define("domain", str(node.get("name", "")), xml, paths)
+
+
+def _marked(node: dict[str, Any], mark: Mark) -> dict[str, Any]:
+    rest = foreign.without(str(node.get("metadata") or ""), marks.URI)
+    return {**node, "metadata": f"{rest}\n{mark.element()}".lstrip("\n")}
+
+
+def _check(desired: dict[str, Any], actual: Actual) -> None:
+    wanted, found = desired.get("uuid"), actual.inactive.get("uuid")
+    if wanted is not None and found is not None and _bare(wanted) != _bare(found):
+        raise KubevmmError(
+            f"the domain {actual.inactive.get('name')} has the UUID {found}, not {wanted}",
+            hint="a guest keeps its UUID; give the spec that one, or another name",
+        )
+
+
+def _bare(uuid: Any) -> str:
+    return str(uuid).replace("-", "").lower()
+
+
+def _renamed(desired: dict[str, Any], actual: Actual) -> tuple[dict[str, Any], list[actions.Action]]:
+    """Return *desired* with the name that its definition can have now, and what renames it if it can be."""
+    old, new = actual.inactive.get("name"), desired.get("name")
+    if new is None or old is None or str(old) == str(new):
+        return desired, []
+    if actual.running or not actual.persistent:
+        return {**desired, "name": old}, []
+    return desired, [actions.Rename(str(old), str(new))]
+
+
+def _live(
+    desired: dict[str, Any],
+    actual: Actual,
+    last: dict[str, Any] | None,
+    config: Merged,
+    *,
+    repair: bool,
+    live_updates: bool,
+) -> tuple[list[actions.Action], list[Path]]:
+    running = actual.live or {}
+    merged = _merged(running, desired, last, actual, repair=repair)
+    now = {change.path for change in config.changes}
+    before = actual.mark
+    left = before.pending if before is not None and before.guest == actual.number else ()
+    todo: list[Change] = []
+    waiting: list[Path] = []
+    for change in merged.changes:
+        if change.cause is Cause.SPEC or _touched(change.path, now):
+            todo.append(change)
+        elif change.cause is Cause.FIRST or path_text(change.path) in left:
+            # It waited for the next start before we came, or since we left it to that.
+            waiting += [] if _reported(change.path) else [change.path]
+        elif not _reported(change.path):
+            todo.append(change)
+    seen = {change.path for change in todo}
+    todo += [change for change in config.changes if _reported(change.path) and change.path not in seen]
+    if not live_updates:
+        return [], [*(change.path for change in todo), *waiting]
+    done, later = live.plan(Merged(merged.node, todo, merged.entries), config.node, actual)
+    return done, [*later, *waiting]
+
+
+def _touched(path: Path, changed: set[Path]) -> bool:
+    """Say whether *path*, or what it is part of or holds, is among *changed*."""
+    return path in changed or any(each[: len(path)] == path or path[: len(each)] == each for each in changed)
+
+
+def _reported(path: Path) -> bool:
+    return any(path[: len(prefix)] == prefix for prefix in rules.REPORTED)
+
+
+def _pending(actual: Actual, waiting: list[Path], desired: dict[str, Any]) -> tuple[str, ...]:
+    """Return what waits for a restart: what this plan leaves, and what earlier ones left for the same guest.
+
+    What the spec says is compared anew by every plan; what it no longer says is only known from before.
+    """
+    out = dict.fromkeys(path_text(path) for path in waiting)
+    before = actual.mark
+    if before is not None and actual.running and before.guest == actual.number:
+        for text in before.pending:
+            steps = steps_of(text)
+            if _reported(steps) or (has(actual.live or {}, steps) and not has(desired, steps)):
+                out[text] = None
+    return tuple(out)
+
+
+def has(node: dict[str, Any], steps: Path) -> bool:
+    """Say whether the domain *node* has something at the path *steps*."""
+    kind: Type | None = table().roots["domain"].type
+    found: Any = node
+    where: Field | None = None
+    for step in steps:
+        if step.startswith("[") and found.__class__ is list:
+            entries = enumerate(found)
+            found = next((e for place, e in entries if where is not None and label(e, where, place) == step), None)
+        elif kind is not None and found.__class__ is dict:
+            where = kind.by_key.get(step)
+            kind = where.type if where is not None and where.value == "map" else None
+            found = found.get(step)
+        else:
+            return False
+    return found is not None
+
+
+def steps_of(text: str) -> Path:
+    """Return the path that *text* writes."""
+    return tuple(_STEP.findall(text))
+
+
+def _difference(change: Change, *, running: bool = False) -> Difference:
+    return Difference(path_text(change.path), change.old, change.new, change.cause, running)

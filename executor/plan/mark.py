@@ -1,0 +1,142 @@
+"""Our own element in a document's metadata: whose it is, what was applied last, and what waits for a restart.
+
+A document without it is not ours. Secrets do not go into it: what libvirt hides from readers must not show there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+
+from analyser.compare.normal import HIDDEN, is_secret
+from executor.plan import foreign
+from schemas.errors import InputError
+
+URI = f"{foreign.OURS}applied/1"
+"""The namespace of the element."""
+
+KEY = "kubevmm"
+"""Its prefix."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the element says.
+
+    ``applied`` is the object as it was applied, secrets left out; ``secrets`` are the key paths of those. ``pending``
+    are paths that wait for a restart of the guest whose id was ``guest`` when they were noted. ``answers`` are what
+    libvirt made of values that it does not take as they are written (``merge.Answers``).
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    applied: dict[str, Any] = field(default_factory=dict)
+    secrets: tuple[tuple[str | int, ...], ...] = ()
+    pending: tuple[str, ...] = ()
+    guest: int | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+
+    def last(self, *keys: str) -> dict[str, Any] | None:
+        """Return what was applied under *keys* (``spec``, ``domain``), with a word in place of each secret."""
+        found: Any = self.applied
+        for secret in self.secrets:
+            found = _put(found, secret)
+        for key in keys:
+            found = found.get(key) if found.__class__ is dict else None
+        return found if found.__class__ is dict else None
+
+    def xml(self) -> str:
+        """Return the element without its namespace, as virDomainSetMetadata takes it."""
+        root = etree.Element("applied", {"namespace": self.namespace, "name": self.name, "uid": self.uid})
+        etree.SubElement(root, "object").text = _json(self.applied)
+        if self.secrets:
+            etree.SubElement(root, "secrets").text = _json(self.secrets)
+        if self.pending:
+            waits = etree.SubElement(root, "pending")
+            if self.guest is not None:
+                waits.set("guest", str(self.guest))
+            waits.text = _json(self.pending)
+        if self.answers:
+            etree.SubElement(root, "answers").text = _json(self.answers)
+        return etree.tostring(root, encoding="unicode")
+
+    def element(self) -> str:
+        """Return the element as it stands in a document."""
+        root = etree.fromstring(self.xml())
+        out = etree.Element(f"{{{URI}}}applied", dict(root.attrib), nsmap={KEY: URI})
+        for child in root:
+            etree.SubElement(out, f"{{{URI}}}{etree.QName(child).localname}", dict(child.attrib)).text = child.text
+        return foreign.printed(out)
+
+
+def make(namespace: str, name: str, uid: str, applied: dict[str, Any]) -> Mark:
+    """Return the mark of the object *applied*; its secrets are left out."""
+    secrets: list[tuple[str | int, ...]] = []
+    return Mark(namespace, name, uid, _without_secrets(applied, (), secrets), tuple(secrets))
+
+
+def read(metadata: str) -> Mark | None:
+    """Return the mark in the metadata text of a document; None if it has none, or none that can be read."""
+    if URI not in metadata:
+        return None
+    try:
+        element = foreign.elements(metadata).get(URI)
+    except InputError:
+        return None
+    if element is None:
+        return None
+    try:
+        applied = json.loads(element.findtext(f"{{{URI}}}object") or "{}")
+        secrets = json.loads(element.findtext(f"{{{URI}}}secrets") or "[]")
+        answers = json.loads(element.findtext(f"{{{URI}}}answers") or "[]")
+        waits = element.find(f"{{{URI}}}pending")
+        pending = json.loads(waits.text or "[]") if waits is not None else []
+        guest = waits.get("guest") if waits is not None else None
+        if not isinstance(applied, dict):
+            return None
+        return Mark(
+            element.get("namespace", ""),
+            element.get("name", ""),
+            element.get("uid", ""),
+            applied,
+            tuple(tuple(secret) for secret in secrets),
+            tuple(map(str, pending)),
+            int(guest) if guest is not None else None,
+            tuple((str(path), str(digest)) for path, digest in answers),
+        )
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _without_secrets(value: Any, path: tuple[str | int, ...], found: list[tuple[str | int, ...]]) -> Any:
+    if isinstance(value, dict):
+        out = {}
+        for key, each in value.items():
+            if is_secret(str(key)) and each.__class__ is str:
+                found.append((*path, key))
+            else:
+                out[key] = _without_secrets(each, (*path, key), found)
+        return out
+    if isinstance(value, list):
+        return [_without_secrets(each, (*path, index), found) for index, each in enumerate(value)]
+    return value
+
+
+def _put(value: Any, path: tuple[str | int, ...]) -> Any:
+    """Return *value* with a word in place of the secret at *path*."""
+    if not path:
+        return HIDDEN
+    step, rest = path[0], path[1:]
+    if isinstance(value, dict) and isinstance(step, str):
+        return {**value, step: _put(value.get(step, {}), rest)}
+    if isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+        return [*value[:step], _put(value[step], rest), *value[step + 1 :]]
+    return value
