@@ -232,7 +232,7 @@ def _mixed(element: etree._Element, plan: _Plan, out: Node, strange: set[Any]) -
             rest.set(name, value)
     rest.text = element.text
     for child in element:
-        rest.append(distinct(deepcopy(child)))
+        rest.append(distinct(deepcopy(child), rest))
         rest[-1].tail = child.tail
     kept[EXTRA] = _serialise(rest)
     return kept
@@ -246,7 +246,7 @@ def _with_extra(element: etree._Element, plan: _Plan, out: Node, strange: set[An
             rest.set(name, value)
     for child in element:
         if child.tag in strange:
-            rest.append(distinct(deepcopy(child)))
+            rest.append(distinct(deepcopy(child), rest))
             rest[-1].tail = None
     removed = set()
     for tag in strange:
@@ -282,16 +282,17 @@ def _serialise(element: etree._Element) -> str:
 
 
 def inner_xml(element: etree._Element) -> str:
-    """Return what stands inside *element* as XML text, printed the way libvirt prints it."""
-    parts = [_escape_text(element.text)] if element.text and element.text.strip(XML_SPACE) else []
+    """Return what stands inside *element* as XML text, printed the way libvirt prints it; as it stands beside text."""
+    mixed = any(text and text.strip(XML_SPACE) for text in (element.text, *(child.tail for child in element)))
+    parts = [_escape_text(element.text or "")] if mixed else []
     inherited = element.nsmap
     for child in element:
+        tail = child.tail
         if inherited and isinstance(child.tag, str):
             child = deepcopy(child)  # noqa: PLW2901  (a copy declares what it uses of its ancestors' namespaces, no more)
-        parts.append(etree.tostring(child, encoding="unicode", pretty_print=True, with_tail=False).rstrip("\n"))
-        if child.tail and child.tail.strip(XML_SPACE):
-            parts[-1] += _escape_text(child.tail)
-    return "\n".join(parts)
+        text = etree.tostring(child, encoding="unicode", pretty_print=not mixed, with_tail=False)
+        parts.append(text + _escape_text(tail or "") if mixed else text.rstrip("\n"))
+    return ("" if mixed else "\n").join(parts)
 
 
 def _escape_text(text: str) -> str:
