@@ -34,6 +34,8 @@ class Converted:
 
 def form_of(data: bytes) -> Form:
     """Return what *data* is: XML if its first visible character is ``<``, else YAML (or JSON)."""
+    if data[:1] == b"<":
+        return "xml"
     head = data[:4096].translate(None, b"\x00\xef\xbb\xbf\xff\xfe \t\r\n")
     return "xml" if head[:1] == b"<" or data[:4] == b"\x4c\x6f\xa7\x94" else "yaml"
 
@@ -97,7 +99,9 @@ def _objects_of_xml(data: bytes, file: str) -> list[Node]:
             error.file = file
             raise
     if len(found) == 1 and elements[0].getparent() is None:
-        printed = layout.describe(xmlreader.text_of(data, file=file), documents.to_xml(found[0], file=file))
+        printed = layout.describe(
+            xmlreader.text_of(data, file=file), documents.to_xml(found[0], file=file), well_formed=True
+        )
         if printed:
             found[0]["metadata"]["annotations"] = {LAYOUT: printed}
     return found

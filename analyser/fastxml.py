@@ -120,16 +120,16 @@ def _lines(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope)
                     break
                 memo, seen, last, dash = stack.pop()
                 continue
-            if inner is not None:
-                if isinstance(inner, Foreign):
-                    append(_foreign(inner, rest, namespaces))
-                    continue
-                if isinstance(inner, Remark):
-                    append(inner.yaml(rest))
-                    continue
+            if inner is None:
+                continue
+            if type(inner) is Context:
                 stack.append((memo, seen, last, dash))
                 memo, seen, last = inner, 0, 0
                 dash = len(out) if again == "" else 0
+            elif isinstance(inner, Foreign):
+                append(_foreign(inner, rest, namespaces))
+            elif isinstance(inner, Remark):
+                append(inner.yaml(rest))
         else:
             raise NotAccepted
     if next(rest, None) is not None:
@@ -155,8 +155,10 @@ def _foreign(inside: Foreign, rest: Iterator[str], namespaces: Scope) -> str:
     if not lines or not all(line.startswith(column) for line in lines):
         raise NotAccepted
     value = "\n".join([line[inside.column :] for line in lines])
+    # Read at its own column: the white space in a text of several lines is no indentation.
+    whole = "\n".join(lines)
     try:
-        same = inner_xml(etree.fromstring(f"<x>{value}</x>", FRAGMENTS)) == value
+        same = inner_xml(etree.fromstring(f"<x>\n{whole}\n</x>", FRAGMENTS)) == value
     except etree.XMLSyntaxError:
         same = False
     if not same:
@@ -211,4 +213,5 @@ def _child_text(text: str, tag: str) -> str | None:
     if text[start] != ">":
         # An attribute, or another element whose name begins alike.
         raise NotAccepted
-    return unescape(text[start + 1 : end], _QUOTES)
+    found = text[start + 1 : end]
+    return unescape(found, _QUOTES) if "&" in found else found

@@ -7,7 +7,7 @@ that a line has none. What is escaped, or not printable, is decoded and encoded 
 
 from __future__ import annotations
 
-import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -32,9 +32,7 @@ _LONGEST_VALUE = 100
 EMPTY, TEXT, START = "/", "<", ">"
 """The forms of a line: ``<a/>``, ``<a>text</a>``, ``<a>``."""
 
-# The pieces of a start tag split at its quotes: before the first value, and between two values.
-_FIRST = re.compile(r" *<([A-Za-z_][\w.:-]*)(?: ([A-Za-z_][\w.-]*)=)?", re.ASCII)
-_NEXT = re.compile(r" ([A-Za-z_][\w.-]*)=", re.ASCII)
+_key = cache(scalar_text)  # of the tables' keys
 
 
 class _Scalars(dict[str, str]):
@@ -123,24 +121,17 @@ def _remark(lines: list[str], start: str) -> str:
 class _Shape:
     """What all lines with one name, the same attributes and one form have in common."""
 
-    __slots__ = ("bit", "constant", "groups", "header", "inner", "many", "pieces")
+    __slots__ = ("bit", "constant", "count", "groups", "header", "inner", "many", "pieces")
 
     def __init__(self, bit: int, header: str, *, many: bool) -> None:
         self.bit = bit
         self.header = header  # the key
         self.many = many
         self.pieces: list[tuple[str, _Scalars]] = []  # what stands in front of each value, and how to show it
+        self.count = 0  # of values in the line
         self.constant = ""  # what stands there where there is no value
         self.groups: list[tuple[int, ...]] | None = None  # the values of each piece, where that is not simply the next
         self.inner: Context | Foreign | None = None
-
-    def entry(self, values: list[str]) -> Entry:
-        if self.groups is not None:
-            values = ["\n".join([values[place] for place in group]) for group in self.groups]
-        body = self.constant
-        for (before, scalars), value in zip(self.pieces, values, strict=True):
-            body += before + scalars[value]
-        return (self.bit, self.header + body, body if self.many else None, self.inner)
 
 
 class Scope:
@@ -221,8 +212,8 @@ class Context(dict[str, "Entry"]):
 
     def __missing__(self, line: str) -> Entry:
         entry = END if line == self._end else self._read(line)
+        _memory.count()
         if len(line) <= LONGEST_LINE:
-            _memory.count()
             self[line] = entry
         return entry
 
@@ -235,8 +226,6 @@ class Context(dict[str, "Entry"]):
     def _read(self, line: str) -> Entry:
         if not line.startswith(self._start):
             raise NotAccepted
-        if line.startswith("!--", len(self._start)):
-            return self._comment(line)
         text = tail = ""
         marks = 1
         if line.endswith("/>"):
@@ -252,19 +241,25 @@ class Context(dict[str, "Entry"]):
         if "&" in line or '"' in line or line.count("<") != marks or line.count(">") != marks or not line.isprintable():
             return self._by_codec(line, form)
         parts = head.split("'")
-        if len(parts) % 2 == 0:  # a quote that nothing closes
-            raise NotAccepted
-        key = (*parts[::2], form, tail)
+        values = parts[1::2]
+        key = (form, tail, *parts[::2])
         shape = self._shapes.get(key)
         if shape is None:
-            _memory.count()
+            if line.startswith("!--", len(self._start)):
+                return self._comment(line)
             shape = self._shapes[key] = self._shape(parts[::2], form, tail)
-        values = parts[1::2]
         if form is TEXT:
             if "'" in text or not text.strip():
                 return self._by_codec(line, form)
             values.append(text)
-        return shape.entry(values)
+        if len(values) != shape.count:  # a quote that nothing closes
+            raise NotAccepted
+        if shape.groups is not None:
+            values = ["\n".join([values[place] for place in group]) for group in shape.groups]
+        body = shape.constant
+        for (before, scalars), value in zip(shape.pieces, values, strict=True):
+            body += before + scalars[value]
+        return (shape.bit, shape.header + body, body if shape.many else None, shape.inner)
 
     def _comment(self, line: str) -> Entry:
         if self._kind is None or self.scope.declared:
@@ -276,24 +271,24 @@ class Context(dict[str, "Entry"]):
         return (1, shown, f"\n{shown}", None)
 
     def _shape(self, parts: list[str], form: str, tail: str) -> _Shape:
-        first = _FIRST.fullmatch(parts[0])
-        following = [_NEXT.fullmatch(part) for part in parts[1:-1]]
-        if (
-            first is None
-            or None in following
-            or (len(parts) > 1) != (first[2] is not None)
-            or (len(parts) > 1 and parts[-1])
-        ):
-            raise NotAccepted
-        tag = first[1]
-        names = [first[2], *(match[1] for match in following if match)] if len(parts) > 1 else []
-        if len(set(names)) != len(names) or (form is TEXT and tail != f"{tag}>"):
+        first = parts[0][len(self._start) :]
+        tag, space, attribute = first.partition(" ")
+        names = []
+        if space or len(parts) > 1:
+            between = [f" {attribute}", *parts[1:-1]]
+            if parts[-1] or not all(part[:1] == " " and part[-1:] == "=" for part in between):
+                raise NotAccepted
+            names = [part[1:-1] for part in between]
+            if len(set(names)) != len(names):
+                raise NotAccepted
+        if form is TEXT and tail != f"{tag}>":
             raise NotAccepted
         name = self.scope.expanded(tag)
         field = self._children.get(name)
         if field is None or field.sequence is not None:
             raise NotAccepted
-        shape = _Shape(self._bits[name], f"{self._column}{scalar_text(field.key)}:", many=field.many)
+        shape = _Shape(self._bits[name], f"{self._column}{_key(field.key)}:", many=field.many)
+        shape.count = len(names) + (form is TEXT)
         if field.value == "map":
             self._map(shape, field.type, names, form)
             if form is START:
@@ -350,7 +345,7 @@ class Context(dict[str, "Entry"]):
 
     def _piece(self, shape: _Shape, key: str, scalars: _Scalars) -> None:
         dash = shape.many and not shape.pieces
-        shape.pieces.append((f"{self._column}{'- ' if dash else '  '}{scalar_text(key)}:", scalars))
+        shape.pieces.append((f"{self._column}{'- ' if dash else '  '}{_key(key)}:", scalars))
 
     def _size(self, shape: _Shape, field: Field, names: list[str], form: str) -> None:
         """Put the size first, which libvirt prints last, and the attributes beside it after it."""
@@ -359,14 +354,15 @@ class Context(dict[str, "Entry"]):
             raise NotAccepted
         shape.pieces = [("", _sizes_of(field))]
         shape.pieces += [
-            (f"{self._column}{scalar_text(field.beside[name].key)}:", _scalars[field.beside[name].value])
-            for name in beside
+            (f"{self._column}{_key(field.beside[name].key)}:", _scalars[field.beside[name].value]) for name in beside
         ]
         last = len(names)
         shape.groups = [(last, last - 1) if "unit" in names else (last,), *((place,) for place in range(len(beside)))]
 
     def _by_codec(self, line: str, form: str) -> Entry:
         """Let the codec read the line on its own, and hold it to printing the same line again."""
+        if line.startswith("!--", len(self._start)):
+            return self._comment(line)
         whole = f"{line[:-1]}/>" if form is START else line
         if self._kind is None or line[-1] != ">":
             raise NotAccepted

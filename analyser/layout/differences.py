@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 _SHAPE_LENGTH = len(" shape=01234567")
 
 
-def describe(original: str, canonical: str) -> str | None:
+def describe(original: str, canonical: str, *, well_formed: bool = False) -> str | None:
     """Return how the print of *original* differs from *canonical*, virsh's print of it; None if it does not.
 
     White space and an XML declaration around the documents do not count. The text has at most MAX_LENGTH characters
     and holds nothing of the documents but element names; what brings most comes first, what does not fit is left out.
+    What is known to be *well_formed*, one document each, is not parsed again.
     """
     wanted, printed = tree.bare(original), tree.bare(canonical)
     newline = "\r\n" in wanted
     wanted = wanted.replace("\r\n", "\n").replace("\r", "\n") if "\r" in wanted else wanted
     if wanted == printed:
         return "newline=crlf" if newline else None
-    document, other = tree.read_canonical(printed), tree.read(wanted)
+    document, other = tree.read_canonical(printed, well_formed=well_formed), tree.read(wanted, well_formed=well_formed)
     if document is None or other is None:
         return None
     words = Words()
@@ -91,6 +92,10 @@ def _arrange(document: Node, other: Node, found: dict[str, list[Node]], words: W
 
 
 def _pair(node: Node, twin: Node) -> None:
+    if [child.name for child in node.children] == [child.name for child in twin.children]:
+        for child, other in zip(node.children, twin.children, strict=True):
+            child.twin = other
+        return
     ours, theirs = (Counter(child.name == tree.COMMENT for child in both.children)[True] for both in (node, twin))
     queues: dict[str, deque[Node]] = {}
     for child in twin.children:
@@ -151,6 +156,8 @@ def _wanted_gap(node: Node, ends: bool, other: Node) -> str | None:
 
 def add_gaps(levels: list[int], own: list[str], targets: list[str | None], words: Words) -> None:
     """Add how the white space before each line, its *own* in virsh's print, is to become its target (None: any)."""
+    if all(target is None or target == gap for gap, target in zip(own, targets, strict=True)):
+        return
     units: Counter[str] = Counter()
     kept = 0
     for level, gap, target in zip(levels, own, targets, strict=True):
@@ -170,10 +177,17 @@ def add_gaps(levels: list[int], own: list[str], targets: list[str | None], words
 
 
 def _tags(elements: list[Node], words: Words) -> None:
-    attributes = []
+    attributes: list[tree.Attribute] = []
     quotes: list[str | None] = []
     spaces: list[str | None] = []
     for node in elements:
+        if not node.attributes:
+            continue
+        if node.twin is not None and node.twin.attributes == node.attributes:
+            attributes.extend(node.attributes)
+            quotes.extend([attribute.quote for attribute in node.attributes])
+            spaces.extend([""] * len(node.attributes))
+            continue
         theirs = {attribute.name: attribute for attribute in node.twin.attributes} if node.twin else {}
         for attribute in node.attributes:
             twin = theirs.get(attribute.name)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import NamedTuple
 from zlib import crc32
 
+from analyser.fastmemory import DEEPEST
 from analyser.layout import gaps, ordinals
 from analyser.layout.differences import Words, add_closes, add_gaps, add_quotes, form_of
 from analyser.layout.reprint import (
@@ -33,21 +34,23 @@ from schemas.table import table
 _ENTRIES = 20_000
 _LONGEST = 200
 
-_START, _WHOLE, _END = range(3)
+_START, _WHOLE, _END, _REMARK = range(4)
 
 _WORDS = frozenset({"open", "indent", "blank", "quotes", "slash", "bracket", "shape"})
 
 _HEAD = re.compile(r"<\?xml version=(?:'1.0'|\"1.0\")(?: encoding=(?:'[Uu][Tt][Ff]-8'|\"[Uu][Tt][Ff]-8\"))? ?\?>\s*")
 _LINE = re.compile(
     r"""([ ]*)<([\w:.-]+)((?:[ ][\w:.-]+=(?:'[^'"<>]*'|"[^'"<>]*"))*)([ ]?)(?:(/)>|>(?:([^<>]+)</([\w:.-]+)>)?)"""
-    r"""|([ ]*)</([\w:.-]+)>""",
+    r"""|([ ]*)</([\w:.-]+)>"""
+    r"""|([ ]*)(<!--(?:(?!--)[ -~])*-->)""",
     re.ASCII | re.VERBOSE,
 )
+_INDENT = ["  " * level for level in range(DEEPEST)]
 _QUOTE = re.compile("""['"]""")
 
 
 class _Line(NamedTuple):
-    """A line of XML by itself: an element without children, a start tag or an end tag."""
+    """A line of XML by itself: an element without children, a start tag, an end tag or a comment."""
 
     form: int
     indent: int
@@ -89,7 +92,11 @@ def _read(text: str) -> _Line | None:
     match = _LINE.fullmatch(text)
     if match is None:
         return None
-    indent, name, attributes, close, empty, content, end, indent_of_end, ended = match.groups()
+    indent, name, attributes, close, empty, content, end, indent_of_end, ended, indent_of_remark, remark = (
+        match.groups()
+    )
+    if remark is not None:
+        return _Line(_REMARK, len(indent_of_remark), "", "", "! 0 False\n", "", False, remark, remark)
     if ended is not None:
         return _Line(_END, len(indent_of_end), ended, "", "", "", False, f"</{ended}>", f"</{ended}>")
     if content is not None and (end != name or not content.strip()):
@@ -127,21 +134,19 @@ def regular(data: bytes) -> Regular | None:
         return None
     head = _HEAD.match(text)
     wanted = text[head.end() if head else 0 :].strip(XML_SPACE)
+    foreign_names, pair_names = _special_names()
     levels: list[int] = []
     gaps_before: list[str | None] = []
     out: list[str] = []
-    quotes: list[str] = []
-    own_quotes: list[str] = []
+    quotes = own_quotes = ""
     empty: list[str | None] = []
     others: list[str | None] = []
     shapes: list[str] = []
     opened: list[str] = []
     elements: list[tuple[str, bool]] = []
     pairs: set[int] = set()
-    foreign = 0
-    blank = 0
-    level = 0
-    form = _END
+    foreign = blank = level = 0
+    before = _END
     for raw in wanted.split("\n"):
         line = _lines[raw]
         if line is None:
@@ -149,36 +154,40 @@ def regular(data: bytes) -> Regular | None:
                 return None
             blank += 1
             continue
-        if line.form == _END:
+        form, indent, name, line_quotes, shape, close, is_empty, single, double = line
+        if form == _END:
             if not opened:
                 return None
             level -= 1
             shape = opened.pop()
-            if form == _START and line.name not in _special_names()[1]:
+            if before == _START and name not in pair_names:
                 pairs.add(len(elements) - 1)
                 out[-1] = f"{out[-1][:-1]}/>"
                 shapes[-1] = f"{shape[:-6]}True\n"
             else:
                 shapes.append(f"/{shape}")
-                out.append("  " * level + line.single)
+                out.append(_INDENT[level] + single)
             if level < foreign:
                 foreign = 0
         else:
-            elements.append((line.name, line.empty))
-            out.append("  " * level + (line.double if foreign else line.single))
-            shapes.append(line.shape)
-            (empty if line.empty else others).append(line.close)
-            if line.quotes:
-                quotes.extend(line.quotes)
-                own_quotes.append(('"' if foreign else "'") * len(line.quotes))
-        form = line.form
+            shapes.append(shape)
+            out.append(_INDENT[level] + (double if foreign else single))
+            if form != _REMARK:
+                elements.append((name, is_empty))
+                (empty if is_empty else others).append(close)
+                if line_quotes:
+                    quotes += line_quotes
+                    own_quotes += ('"' if foreign else "'") * len(line_quotes)
+        before = form
         levels.append(level)
-        gaps_before.append("\n" * (1 + blank) + " " * line.indent)
+        gaps_before.append("\n" * (1 + blank) + " " * indent)
         blank = 0
-        if line.form == _START:
-            opened.append(line.shape)
+        if form == _START:
+            opened.append(shape)
             level += 1
-            if not foreign and not line.quotes and line.name in _special_names()[0]:
+            if level >= DEEPEST:
+                return None
+            if not foreign and not line_quotes and name in foreign_names:
                 foreign = level
     regular_text = "\n".join(out)
     if regular_text == wanted:
@@ -189,13 +198,12 @@ def regular(data: bytes) -> Regular | None:
         if not words.fits("open", text):
             return None
         words.add("open", "", text)
-    own = ["\n" + "  " * depth for depth in levels]
+    own = ["\n" + _INDENT[depth] for depth in levels]
     gaps_before[0] = None
     if gaps_before[1:] != own[1:]:
         add_gaps(levels, own, gaps_before, words)
-    wanted_quotes: list[str | None] = [*quotes]
-    if "".join(own_quotes) != "".join(quotes):
-        add_quotes(list("".join(own_quotes)), wanted_quotes, words)
+    if own_quotes != quotes:
+        add_quotes(list(own_quotes), [*quotes], words)
     if any(empty) or any(others):
         add_closes(empty, others, words)
     return Regular(regular_text, words.whole(f"{crc32(''.join(shapes).encode()):08x}"))
@@ -257,7 +265,7 @@ def _opened(lines: list[tuple[_Line, int]], text: str) -> list[tuple[_Line, int]
     """Return *lines* with the empty elements that *text* names as pairs of tags."""
     found: dict[str, list[int]] = {}
     for place, (line, _) in enumerate(lines):
-        if line.form != _END:
+        if line.form < _END:
             found.setdefault(line.name.rpartition(":")[2], []).append(place)
     pairs = {place for place in named(text, found) if lines[place][0].empty}
     result = []
@@ -289,7 +297,7 @@ def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | No
 
 def _bodies(words: dict[str, str], lines: list[_Line]) -> list[str]:
     """Return the lines without indentation, with other quotes and other ends of tags."""
-    elements = [line for line in lines if line.form != _END]
+    elements = [line for line in lines if line.form < _END]
     quotes = _quotes(words, elements) if "quotes" in words else [line.quotes for line in elements]
     base, rest = split(words.get("slash", ""), ("space",))
     slashes = ordinals.from_text(rest, sum(line.empty for line in elements), PLAIN)
@@ -300,7 +308,7 @@ def _bodies(words: dict[str, str], lines: list[_Line]) -> list[str]:
     place = 0
     for line in lines:
         body = line.double if '"' in line.quotes else line.single
-        if line.form != _END:
+        if line.form < _END:
             wanted = quotes[place]
             place += 1
             if wanted != line.quotes:

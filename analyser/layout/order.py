@@ -27,7 +27,10 @@ def names(parent: Node, *, comments: bool) -> list[str]:
 
 def to_text(parent: Node, wanted: Node, reference: str) -> tuple[str, list[Node]] | None:
     """Return the text for the order of *wanted*'s children, and *parent*'s in it; None where there is no such text."""
-    comments = names(parent, comments=True).count(COMMENT) == names(wanted, comments=True).count(COMMENT)
+    have, want = names(parent, comments=True), names(wanted, comments=True)
+    if have == want:
+        return None
+    comments = have.count(COMMENT) == want.count(COMMENT)
     have, want = names(parent, comments=comments), names(wanted, comments=comments)
     if have == want or Counter(have) != Counter(want):
         return None

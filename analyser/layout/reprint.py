@@ -153,20 +153,26 @@ def _set_tags(elements: list[Node], words: dict[str, str], room: int) -> None:
     room -= sum(len(node.close) for node in elements)
     if room < 0:
         raise _TooLarge
-    attributes = [attribute for node in elements for attribute in node.attributes]
+    count = sum(len(node.attributes) for node in elements)
     base, rest = split(words.get("quotes", ""), QUOTES)
-    exceptions = ordinals.from_text(rest, len(attributes), PLAIN)
-    wraps = ordinals.from_text(words.get("wrap", ""), len(attributes), "")
-    for place, attribute in enumerate(attributes):
-        quote = QUOTES.get(base, attribute.quote)
-        if place in exceptions:
-            quote = OTHER_QUOTE[quote]
-        if quote not in attribute.value:
-            attribute.quote = quote
-        attribute.space = ordinals.spaces_from_text(wraps.get(place, "")) or attribute.space
-        room -= len(attribute.space)
-        if room < 0:
-            raise _TooLarge
+    exceptions = ordinals.from_text(rest, count, PLAIN)
+    wraps = ordinals.from_text(words.get("wrap", ""), count, "")
+    place = 0
+    for node in elements:
+        attributes = []
+        for attribute in node.attributes:
+            quote = QUOTES.get(base, attribute.quote)
+            if place in exceptions:
+                quote = OTHER_QUOTE[quote]
+            if quote in attribute.value:
+                quote = attribute.quote
+            space = (ordinals.spaces_from_text(wraps[place]) if place in wraps else None) or attribute.space
+            attributes.append(tree.Attribute(space, attribute.name, attribute.equals, quote, attribute.value))
+            place += 1
+            room -= len(space)
+            if room < 0:
+                raise _TooLarge
+        node.attributes = tuple(attributes)
 
 
 def close_of(how: str | None, expected: str) -> str:

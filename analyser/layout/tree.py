@@ -6,6 +6,8 @@ Text is never taken apart: an element with text in it, also between its children
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 from zlib import crc32
 
 from analyser.xmlreader import XML_SPACE, parse
@@ -17,6 +19,8 @@ COMMENT = "!"
 MAX_LENGTH = 4 << 20
 """The longest document whose layout is looked at, in characters; libvirt's protocol carries no longer strings."""
 
+_COMMON = 200  # characters; longer tags are not remembered
+
 _DECLARATION = re.compile(r"<\?xml\s[^>]*?\?>")
 # Both texts are known to be well-formed when this runs, so no alternative can run to the end in vain.
 _TOKEN = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(?:[^<>'\"]|'[^']*'|\"[^\"]*\")*>", re.DOTALL)
@@ -24,17 +28,14 @@ _NAME = re.compile(r"[^\s/>]+")
 _ATTRIBUTE = re.compile(r"(\s+)([^\s=]+)(\s*=\s*)(?:('[^']*')|(\"[^\"]*\"))")
 
 
-class Attribute:
+class Attribute(NamedTuple):
     """One attribute: the white space before it, its name, ``=``, its quote character, and its value as written."""
 
-    __slots__ = ("equals", "name", "quote", "space", "value")
-
-    def __init__(self, space: str, name: str, equals: str, quote: str, value: str) -> None:
-        self.space = space
-        self.name = name
-        self.equals = equals
-        self.quote = quote
-        self.value = value
+    space: str
+    name: str
+    equals: str
+    quote: str
+    value: str
 
 
 class Node:
@@ -64,7 +65,7 @@ class Node:
         self.name = tag.rpartition(":")[2]
         self.gap = gap
         self.level = level
-        self.attributes: list[Attribute] = []
+        self.attributes: tuple[Attribute, ...] = ()
         self.children: list[Node] = []
         self.close = ""
         self.comment = ""
@@ -86,14 +87,12 @@ def is_nothing(content: str) -> bool:
     return not content or ("\n" in content and not content.strip(XML_SPACE))
 
 
-def read(text: str) -> Node | None:
-    """Return the document in *text*, which has no declaration; None if too long or not one well-formed document."""
-    if len(text) > MAX_LENGTH:
-        return None
-    try:
-        if len(parse(text.encode(), comments=True)) != 1:
-            return None
-    except (InputError, UnicodeEncodeError):
+def read(text: str, *, well_formed: bool = False) -> Node | None:
+    """Return the document in *text*, which has no declaration; None if too long or not one well-formed document.
+
+    What is known to be *well_formed* is not parsed for that.
+    """
+    if len(text) > MAX_LENGTH or not (well_formed or _is_document(text)):
         return None
     document = Node("", "", -1)
     stack: list[tuple[Node, int]] = [(document, 0)]
@@ -129,23 +128,43 @@ def read(text: str) -> Node | None:
     return document
 
 
+def _is_document(text: str) -> bool:
+    try:
+        return len(parse(text.encode(), comments=True)) == 1
+    except (InputError, UnicodeEncodeError):
+        return False
+
+
 def _element(tag: str, gap: str, level: int) -> Node:
-    name = _NAME.match(tag, 1)
-    assert name is not None  # noqa: S101  (for the type checker: the text is well-formed)
-    node = Node(name[0], gap, level)
-    node.empty = tag.endswith("/>")
-    inside = tag[: -2 if node.empty else -1]
-    end = len(inside.rstrip(XML_SPACE))
-    node.close = inside[end:]
-    if end > name.end():
-        for space, key, equals, single, double in _ATTRIBUTE.findall(inside, name.end(), end):
-            node.attributes.append(Attribute(space, key, equals, single[:1] or double[:1], (single or double)[1:-1]))
+    name, empty, close, attributes = _common_tag(tag) if len(tag) <= _COMMON else _parts(tag)
+    node = Node(name, gap, level)
+    node.empty = empty
+    node.close = close
+    node.attributes = attributes
     return node
 
 
-def read_canonical(text: str) -> Node | None:
+def _parts(tag: str) -> tuple[str, bool, str, tuple[Attribute, ...]]:
+    """Return the name in a tag, whether it is an empty element's, the white space at its end, and its attributes."""
+    name = _NAME.match(tag, 1)
+    assert name is not None  # noqa: S101  (for the type checker: the text is well-formed)
+    empty = tag.endswith("/>")
+    inside = tag[: -2 if empty else -1]
+    end = len(inside.rstrip(XML_SPACE))
+    attributes: list[Attribute] = []
+    if end > name.end():
+        for space, key, equals, single, double in _ATTRIBUTE.findall(inside, name.end(), end):
+            attributes.append(Attribute(space, key, equals, single[:1] or double[:1], (single or double)[1:-1]))
+    return name[0], empty, inside[end:], tuple(attributes)
+
+
+# Estates repeat their tags, and a document's are there twice: as it is, and as virsh prints it.
+_common_tag = lru_cache(8192)(_parts)
+
+
+def read_canonical(text: str, *, well_formed: bool = False) -> Node | None:
     """Return virsh's print as ``read`` does, but with no text in a pair of tags that stands for an empty element."""
-    document = read(text)
+    document = read(text, well_formed=well_formed)
     for node in elements(document) if document else ():
         if node.text is not None and node.text == "\n" + "  " * node.level:
             node.end = node.text
