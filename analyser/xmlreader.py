@@ -13,6 +13,9 @@ from schemas.errors import InputError
 MAX_BYTES = 64 << 20
 """The largest single document or file that is read, in bytes."""
 
+MAX_TAGS = 4_000_000
+"""The most tags in one file: a tree takes some 400 bytes for each, whatever little they take in the file."""
+
 MAX_DEPTH = 200
 """How deep elements may be nested; libxml2 itself stops at 256."""
 
@@ -32,6 +35,7 @@ _PROLOG = re.compile(r"\ufeff?(?:\s++|<\?(?:.*?\?>|.*\Z)|<!--(?:.*?-->|.*\Z))*+"
 _OPAQUE = re.compile(r"<\?(?:.*?\?>|.*\Z)|<!--(?:.*?-->|.*\Z)|<!\[CDATA\[(?:.*?\]\]>|.*\Z)", re.DOTALL)
 _DECLARATION = re.compile(r"<\?xml\s[^<>]{0,400}?\?>")
 _ENCODING = re.compile(r"""<\?xml\s[^<>]{0,300}?\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""", re.ASCII)
+_LIMIT = 114  # libxml2's XML_ERR_RESOURCE_LIMIT
 _HEAD = 512  # bytes that a declaration stands in, whatever its encoding
 _FOLLOWED = (5, 64)  # libxml2's XML_ERR_DOCUMENT_END and XML_ERR_RESERVED_XML_NAME: more, or a second declaration
 
@@ -68,6 +72,8 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"larger than {MAX_BYTES >> 20} MiB", file=file, hint="split it, one document a file")
+    if len(data) > MAX_TAGS and data.count(b"<") > MAX_TAGS:
+        raise InputError(f"holds more than {MAX_TAGS:,} tags", file=file, hint="split it, one document a file")
     if b"<!DOCTYPE" in data or data[:1] not in (b"<", b"\n", b" ") or _encoding(data, file) != "utf-8":
         data = _decoded(data, file)
         _refuse_doctype(data.decode(), file)
@@ -80,17 +86,21 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
             if several is not None:
                 return several
         line, column = error.position
-        raise InputError(
-            f"not well-formed XML: {str(error.msg).partition(', line ')[0]}",
-            file=file,
-            line=line,
-            column=max(column, 1),
-        ) from None
+        message = _in_plain_words(str(error.msg).partition(", line ")[0].strip(), error.code)
+        raise InputError(message, file=file, line=line, column=max(column, 1)) from None
     except (ValueError, LookupError) as error:
         raise InputError(f"not XML: {error}", file=file) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise InputError("a DOCTYPE is not allowed", file=file, hint="libvirt's documents need none; remove it")
     return [root]
+
+
+def _in_plain_words(message: str, code: int) -> str:
+    if code != _LIMIT:
+        return f"not well-formed XML: {message}"
+    if "depth" in message:
+        return "elements are nested more than 256 levels deep"
+    return "a text, an attribute or a tag is longer than 10 MB"
 
 
 def text_of(data: bytes, *, file: str | None = None) -> str:

@@ -77,7 +77,7 @@ class _Encoder:
         if node.__class__ is not dict:
             raise InputError(f"expected a map, found {describe(node)}", path=path_text(path))
         if level > MAX_DEPTH:
-            raise InputError(f"nested more than {MAX_DEPTH} levels deep", path=path_text(path))
+            raise InputError(f"elements are nested more than {MAX_DEPTH} levels deep", path=path_text(path[:12]))
         by_key = kind.by_key
         head = "  " * level + "<" + tag
         children: list[tuple[Field | None, str, Any]] = []
