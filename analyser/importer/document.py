@@ -66,7 +66,8 @@ def make(element: etree._Element, name: str) -> Made:
             found.append(Finding(code, kept.places[key]))
         if len(done) < len(kept.values):
             content = secrets.merged(content, _content(element))
-    return Made(content, taken, kept.values, found, lower.count(b"<") - lower.count(b"</"))
+    whole = lower if not taken else etree.tostring(element)
+    return Made(content, taken, kept.values, found, whole.count(b"<") - whole.count(b"</"))
 
 
 def _content(element: etree._Element) -> Node:

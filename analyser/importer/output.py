@@ -15,8 +15,9 @@ from analyser.documents import GROUP
 from analyser.importer.convert import PER_NODE
 from analyser.importer.document import SECRETS, token
 from analyser.importer.guest import head
-from analyser.importer.resolve import IMPORTED, Shared, shared
+from analyser.importer.resolve import Shared, shared
 from analyser.importer.secrets import manifest
+from analyser.importer.spool import IMPORTED
 from analyser.yamlreader import load_all
 from analyser.yamlwriter import dump
 from schemas.errors import KubevmmError
@@ -56,7 +57,7 @@ class Output:
         self._remember()
         spool.execute("DELETE FROM planned")
         rows = spool.query(
-            "SELECT kind, file, sha, secret, folder, place, base, final, info FROM item"
+            "SELECT kind, file, sha, secret, folder, place, base, final, info FROM described"
             " WHERE kind IN ('guest', 'other') AND state = ? ORDER BY source, part",
             IMPORTED,
         )

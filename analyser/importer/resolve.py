@@ -12,13 +12,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analyser.importer import names
+from analyser.importer.spool import IMPORTED, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analyser.importer.spool import Spool
-
-IMPORTED, SUPERSEDED, STALE, CONFLICT = "imported", "superseded", "stale", "conflict"
+SUPERSEDED, STALE, CONFLICT = "superseded", "stale", "conflict"
 
 
 class Definition(NamedTuple):
@@ -61,7 +60,6 @@ def choose(definitions: list[Definition]) -> tuple[Definition | None, str]:
 
 def duplicates(spool: Spool) -> None:
     """Give every guest's definition its state."""
-    spool.execute("UPDATE item SET state = ? WHERE kind IN ('guest', 'network', 'pool', 'other')", IMPORTED)
     found = spool.query(
         "SELECT identity, source, part, node, rank, running, sha FROM item WHERE kind = 'guest' AND identity IN"
         " (SELECT identity FROM item WHERE kind = 'guest' GROUP BY identity HAVING count(*) > 1)"
@@ -180,8 +178,8 @@ class Shared(NamedTuple):
 def shared(spool: Spool) -> Iterable[Shared]:
     """Yield the networks and pools, those that are equal on several nodes as one; names never depend on order."""
     rows = spool.query(
-        "SELECT kind, base, merge, node, file, secret, info FROM item WHERE kind IN ('network', 'pool') AND state = ?"
-        " ORDER BY kind, base, merge, node, source, part",
+        "SELECT kind, base, merge, node, file, secret, info FROM described"
+        " WHERE kind IN ('network', 'pool') AND state = ? ORDER BY kind, base, merge, node, source, part",
         IMPORTED,
     )
     for (kind, base), group in groupby(rows, itemgetter(0, 1)):

@@ -64,5 +64,6 @@ def row(item: Item, part: int, digest: str, kind: str, **more: Any) -> Row:
 def failed(item: Item, digest: str, error: KubevmmError, part: int = 0) -> Row:
     """Return the row of a document that cannot be imported."""
     places = {name: getattr(error, name, None) for name in ("line", "column", "path")}
-    info = {"message": error.message, "hint": error.hint, "text": str(error), **places}
+    message, text = (" ".join(said.splitlines()) for said in (error.message, str(error)))
+    info = {"message": message, "hint": error.hint, "text": text, **places}
     return row(item, part, digest, "failed", info=json.dumps(info))

@@ -25,18 +25,26 @@ if TYPE_CHECKING:
 FOLDER = ".import"
 """The folder's name below the output folder."""
 
-_COLUMNS = ", ".join(f'"{name}"' for name in Row._fields)
+_NAMES = Row._fields[:-1]
+_COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
 _SCHEMA = f"""
 CREATE TABLE header (options TEXT NOT NULL);
-CREATE TABLE item ({_COLUMNS}, seen INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '', level INTEGER NOT NULL DEFAULT 0,
-                   place TEXT, final TEXT, note TEXT NOT NULL DEFAULT '', PRIMARY KEY (source, part)) WITHOUT ROWID;
+CREATE TABLE item ({_COLUMNS}, seen INTEGER NOT NULL, state TEXT NOT NULL, level INTEGER NOT NULL,
+                   place TEXT NOT NULL, final TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (source, part))
+  WITHOUT ROWID;
+CREATE TABLE about (source TEXT NOT NULL, part INTEGER NOT NULL, info TEXT NOT NULL, PRIMARY KEY (source, part));
 CREATE TABLE planned (path TEXT PRIMARY KEY, sha TEXT NOT NULL, file TEXT NOT NULL, mode INTEGER NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE owned (path TEXT PRIMARY KEY, sha TEXT NOT NULL) WITHOUT ROWID;
 """
-_INSERT = f"INSERT OR REPLACE INTO item ({_COLUMNS}, seen) VALUES ({', '.join('?' * (len(Row._fields) + 1))})"  # noqa: S608  (our own column names)
+_VIEW = "CREATE VIEW described AS SELECT * FROM item JOIN about USING (source, part)"
+_INSERT = f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * (len(_NAMES) + 6))})"  # noqa: S608  (question marks)
 _PATIENCE = 5.0
 """Seconds to wait for the workers of an import that was killed."""
+
+
+IMPORTED = "imported"
+"""The state of a document until something speaks against it."""
 
 
 class Spool:
@@ -66,8 +74,12 @@ class Spool:
         if rows is None:
             self.db.execute("UPDATE item SET seen = ? WHERE source = ?", (run, source))
             return
-        self.db.execute("DELETE FROM item WHERE source = ?", (source,))
-        self.db.executemany(_INSERT, ((*row, run) for row in rows))
+        if self.resumed:
+            self.db.execute("DELETE FROM item WHERE source = ?", (source,))
+        self.db.executemany(_INSERT, ((*row[:-1], run, IMPORTED, 0, row.folder, row.base, "") for row in rows))
+        self.db.executemany(
+            "INSERT OR REPLACE INTO about VALUES (?, ?, ?)", ((row.source, row.part, row.info) for row in rows)
+        )
 
     def next_run(self) -> int:
         """Return a number for this run, higher than any before."""
@@ -75,8 +87,11 @@ class Spool:
 
     def forget_others(self, run: int) -> None:
         """Forget what this run has not met: it is not in the source any more. Decisions are made anew."""
-        self.db.execute("DELETE FROM item WHERE seen <> ?", (run,))
-        self.db.execute("UPDATE item SET state = '', level = 0, place = folder, final = base, note = ''")
+        if self.resumed:
+            self.db.execute("DELETE FROM item WHERE seen <> ?", (run,))
+            self.db.execute(
+                "UPDATE item SET state = ?, level = 0, place = folder, final = base, note = ''", (IMPORTED,)
+            )
         self.db.execute("CREATE INDEX IF NOT EXISTS by_identity ON item (kind, identity)")
         self.db.execute("CREATE INDEX IF NOT EXISTS by_final ON item (place, final)")
         self.db.execute("CREATE INDEX IF NOT EXISTS by_node ON item (kind, node, name)")
@@ -162,6 +177,7 @@ def _open(folder: Path, options: dict[str, Any]) -> Spool:
     spool = Spool(folder, _connect(path))
     spool.work.mkdir(mode=0o700)
     spool.db.executescript(_SCHEMA)
+    spool.db.execute(_VIEW)
     spool.db.execute("INSERT INTO header VALUES (?)", (wanted,))
     spool.db.commit()
     return spool

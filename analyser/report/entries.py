@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from analyser.importer.findings import CODES
-from analyser.importer.resolve import IMPORTED
+from analyser.importer.spool import IMPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def guests(spool: Spool) -> Iterator[Entry]:
     """Yield the imported guests in the order of their names."""
     known = _known(spool)
     rows = spool.query(
-        "SELECT source, node, place, final, secret, note, info FROM item WHERE kind = 'guest' AND state = ?"
+        "SELECT source, node, place, final, secret, note, info FROM described WHERE kind = 'guest' AND state = ?"
         " ORDER BY place, final", IMPORTED,
     )  # fmt: skip
     for source, node, place, final, secret, note, info in rows:
@@ -74,7 +74,7 @@ def _known(spool: Spool) -> Callable[[str | None], _Node]:
     def known(node: str | None) -> _Node:
         rows = list(
             spool.query(
-                "SELECT kind, name, info FROM item WHERE kind IN ('network', 'pool') AND state = ? AND node IS ?",
+                "SELECT kind, name, info FROM described WHERE kind IN ('network', 'pool') AND state = ? AND node IS ?",
                 IMPORTED,
                 node,
             )
@@ -105,7 +105,7 @@ def _missing(said: Entry, node: _Node) -> Iterator[tuple[str, str]]:
 def failures(spool: Spool) -> Iterator[Entry]:
     """Yield what failed: files that cannot be read or converted, and guests that are defined more than once."""
     rows = spool.query(
-        "SELECT source, node, kind, name, note, info FROM item WHERE kind = 'failed' OR state = 'conflict'"
+        "SELECT source, node, kind, name, note, info FROM described WHERE kind = 'failed' OR state = 'conflict'"
         " ORDER BY source, part"
     )
     for source, node, kind, name, note, info in rows:
@@ -141,7 +141,7 @@ def passed_over(spool: Spool) -> Iterator[Entry]:
 def others(spool: Spool) -> Iterator[Entry]:
     """Yield the documents that are no guests, networks or pools: kept to be read, not to be applied."""
     rows = spool.query(
-        "SELECT source, node, name, place, final, info FROM item WHERE kind = 'other' AND state = ?"
+        "SELECT source, node, name, place, final, info FROM described WHERE kind = 'other' AND state = ?"
         " ORDER BY place, final",
         IMPORTED,
     )

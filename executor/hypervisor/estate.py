@@ -63,16 +63,24 @@ def _others(hypervisor: Hypervisor) -> Iterator[tuple[str, str, Callable[[], str
     """Yield kind, UUID and document of all that is no domain; nothing for a kind that the driver does not have."""
     with contextlib.suppress(Unsupported):
         for network in hypervisor.networks.all():
-            yield "network", network.uuid, functools.partial(network.xml, inactive=network.persistent)
+            yield "network", network.uuid, functools.partial(_defined, network.xml, network.persistent)
     with contextlib.suppress(Unsupported):
         for pool in hypervisor.pools.all():
-            yield "pool", pool.uuid, functools.partial(pool.xml, inactive=pool.persistent)
+            yield "pool", pool.uuid, functools.partial(_defined, pool.xml, pool.persistent)
     with contextlib.suppress(Unsupported):
         for nwfilter in hypervisor.nwfilters.all():
             yield "nwfilter", nwfilter.identity, nwfilter.xml
     with contextlib.suppress(Unsupported):
         for secret in hypervisor.secrets.all():
             yield "secret", secret.identity, secret.xml
+
+
+def _defined(xml: Callable[..., str], persistent: bool) -> str:
+    """Return the document as it would start; as it is, where there is no other or the driver knows none."""
+    if persistent:
+        with contextlib.suppress(Unsupported):
+            return xml(inactive=True)
+    return xml()
 
 
 def _item(name: str, node: str | None, rank: Rank, describe: Callable[[], str], *, running: bool | None) -> Item:

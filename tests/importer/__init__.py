@@ -1,0 +1,1 @@
+"""An import from the outside and its parts."""

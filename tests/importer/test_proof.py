@@ -1,0 +1,61 @@
+"""The proof: what was written is compared with what was read, and a difference is an error that names its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from lxml import etree
+
+from analyser.importer import document
+from analyser.importer.proof import compare
+from schemas.errors import InputError
+from tests.importer.estates import domain, guests, imported, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EQUAL = [
+    ("<a/>", "<a></a>"),
+    ("<a><b/><c/></a>", "<a><c/><b/></a>"),
+    ("<a x='1' y='2'/>", "<a y='2' x='1'/>"),
+    ("<a><b>1</b><c/><b>2</b></a>", "<a><b>1</b><b>2</b><c/></a>"),
+]
+DIFFERENT = [
+    ("<a x='1'/>", "<a x='2'/>", "attribute x would change"),
+    ("<a x='1'/>", "<a/>", "attribute x would change"),
+    ("<a>1</a>", "<a>2</a>", "text would change"),
+    ("<a><b>1</b><b>2</b></a>", "<a><b>2</b><b>1</b></a>", "b[1]: not imported"),
+    ("<a><b/><b/></a>", "<a><b/></a>", "children would change"),
+    ("<a><b/></a>", "<a><b/><c/></a>", "children would change: c"),
+    ("<a><b><c d='1'/></b></a>", "<a><b><c d='2'/></b></a>", "b/c: "),
+    ("<a/>", "<b/>", "became <b>"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
+def test_what_says_the_same_is_equal(one: str, other: str) -> None:
+    compare(etree.fromstring(one), etree.fromstring(other), file="f.xml")
+
+
+@pytest.mark.parametrize(("one", "other", "said"), DIFFERENT)
+def test_a_difference_is_named_with_its_place(one: str, other: str, said: str) -> None:
+    with pytest.raises(InputError) as found:
+        compare(etree.fromstring(one), etree.fromstring(other), file="f.xml")
+    assert said in str(found.value)
+    assert str(found.value).startswith("f.xml:1:")
+
+
+def test_a_guest_that_would_not_come_back_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = document.encode
+    monkeypatch.setattr(document, "encode", lambda *a, **k: encode(*a, **k).replace(">1048576<", ">1<"))
+    report = imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out")
+    assert guests(tmp_path / "out") == {}
+    assert report.failed == 1
+    assert "memory" in report.failures[0]["text"]
+
+
+def test_the_yaml_itself_is_what_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = document.load_all
+    monkeypatch.setattr(document, "load_all", lambda text: load(text.replace("1Gi", "2Gi")))
+    assert imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out").failed == 1
