@@ -67,8 +67,9 @@ def _too_deep(item: Item) -> InputError:
 
 def _documents(item: Item, data: bytes, digest: str, options: Options) -> Iterator[Row]:
     part = 0
-    roots = xmlreader.parse(data, file=item.name)
+    roots = xmlreader.parse(data, file=item.name, comments=b"<!--" in data)
     for root in roots:
+        _leave_comments_in_metadata(root)
         for element in documents.documents(root):
             whole = data if element is root and len(roots) == 1 else b""
             try:
@@ -80,6 +81,20 @@ def _documents(item: Item, data: bytes, digest: str, options: Options) -> Iterat
                     error.file = error.file or item.name
                 yield failed(item, digest, error, part)
             part += 1
+
+
+def _leave_comments_in_metadata(root: etree._Element) -> None:
+    """Remove all comments but those inside ``<metadata>``: those libvirt keeps, with the rest of what is not its own."""
+    for comment in list(root.iter(etree.Comment)):
+        parent = comment.getparent()
+        if parent is None or any(outer.tag == "metadata" for outer in comment.iterancestors()):
+            continue
+        previous = comment.getprevious()
+        if comment.tail and previous is None:
+            parent.text = (parent.text or "") + comment.tail
+        elif comment.tail and previous is not None:
+            previous.tail = (previous.tail or "") + comment.tail
+        parent.remove(comment)
 
 
 def _document(item: Item, element: etree._Element, part: int, digest: str, options: Options, whole: bytes) -> Row:

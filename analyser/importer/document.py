@@ -93,7 +93,7 @@ def prove(
     whole = whole.rstrip()
     if whole.endswith(back) and _PROLOG.fullmatch(whole[: -len(back)]):
         return
-    compare(element, xmlreader.parse(back)[0], file=file)
+    compare(element, xmlreader.parse(back, comments=True)[0], file=file)
 
 
 def keep(spool: str, file: str, text: str, values: dict[str, str]) -> str:

@@ -59,3 +59,13 @@ def test_the_yaml_itself_is_what_is_proven(tmp_path: Path, monkeypatch: pytest.M
     load = document.load_all
     monkeypatch.setattr(document, "load_all", lambda text: load(text.replace("1Gi", "2Gi")))
     assert imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out").failed == 1
+
+
+def test_comments_inside_of_metadata_are_kept_as_libvirt_keeps_them(tmp_path: Path) -> None:
+    metadata = "<metadata><!-- of a tool --><t:x xmlns:t='urn:t'>a<!-- within -->b</t:x></metadata>"
+    text = f"<!-- of libvirt -->{domain(1, inside=f'<!-- of an editor -->{metadata}')}"
+    imported(write(tmp_path / "in", {"n/vm.xml": text}), tmp_path / "out")
+    [guest] = guests(tmp_path / "out").values()
+    assert guest["spec"]["domain"]["metadata"] == ('<!-- of a tool -->\n<t:x xmlns:t="urn:t">a<!-- within -->b</t:x>')
+    assert "of an editor" not in str(guest)
+    assert "of libvirt" not in str(guest)
