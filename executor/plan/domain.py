@@ -16,6 +16,8 @@ from schemas.errors import KubevmmError
 from schemas.table import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from executor.plan.actual import Actual
     from executor.plan.mark import Mark
     from executor.plan.merge import Path
@@ -94,25 +96,38 @@ def plan(
 
 
 def settle(
-    desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] | None, mark: Mark
+    desired: dict[str, Any],
+    actual: Actual,
+    last_applied: dict[str, Any] | None,
+    mark: Mark,
+    done: Iterable[actions.Action] = (),
 ) -> list[actions.Action]:
     """Return what is left to note when a plan has been carried out and libvirt says that it is *actual* now.
 
     What is not as it should be in the definition is libvirt's answer to what it does not take, and is no drift from now
     on; what is not so in the running guest waits for its next start. So the next plan is empty. *last_applied* is what
-    it was for the plan.
+    it was for the plan, and *done* the plan.
     """
     desired, last_applied = _read(desired, last_applied)
     wanted, _ = _renamed(desired, actual)
     waiting: list[Path] = [] if wanted is desired else [("name",)]
     if actual.live is not None:
-        running = _merged(actual.live, wanted, last_applied, actual)
-        answers = set(_answers(wanted, actual))
-        waiting += [c.path for c in running.changes if not _reported(c.path) and answer(c) not in answers]
+        waiting += _undone(_merged_live(wanted, last_applied, actual), wanted, actual)
+        left = (steps_of(text) for step in done if isinstance(step, actions.RestartRequired) for text in step.paths)
+        waiting += [path for path in left if _reported(path)]
     pending = _pending(actual, waiting, wanted)
     mark = _noted(mark, actual, pending, wanted)
     out: list[actions.Action] = [] if mark == actual.mark else [_set_mark(mark, actual, config=False)]
     return [*out, actions.RestartRequired(pending)] if pending else out
+
+
+def _undone(running: Merged, desired: dict[str, Any], actual: Actual) -> list[Path]:
+    """Return what the *running* guest still is not, though all that can be done has been done."""
+    answers = set(_answers(desired, actual))
+    changes = [c for c in running.changes if not _reported(c.path) and answer(c) not in answers]
+    _, later = live.plan(Merged(running.node, changes, running.entries), actual.inactive, actual)
+    # A limit that has been taken away may well still be shown, with the value that stands for none.
+    return [c.path for c in changes if c.new is not None or c.path[0] == "devices" or c.path in later]
 
 
 def _merged(
@@ -120,6 +135,19 @@ def _merged(
 ) -> Merged:
     answers = frozenset(actual.mark.answers) if actual.mark is not None else frozenset()
     return merge(node, desired, last, table().roots["domain"].type, repair=repair, answers=answers)
+
+
+def _merged_live(
+    desired: dict[str, Any], last: dict[str, Any] | None, actual: Actual, *, repair: bool = True
+) -> Merged:
+    """Return what the running guest shall be."""
+    running = actual.live or {}
+    merged = _merged(running, desired, last, actual, repair=repair)
+    # With all of its CPUs on, a guest has as many as its maximum says, whatever the next maximum is.
+    vcpu = running.get("vcpu") or {}
+    online = vcpu.get("current", vcpu.get("value"))
+    merged.changes[:] = [c for c in merged.changes if c.path != ("vcpu", "current") or c.new != online]
+    return merged
 
 
 def _answers(desired: dict[str, Any], actual: Actual) -> list[tuple[str, str]]:
@@ -145,12 +173,12 @@ def diff(desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] |
     out = [_difference(change) for change in _merged(actual.inactive, desired, last_applied, actual).changes]
     if actual.live is not None:
         seen = {each.path for each in out}
-        changes = _merged(actual.live, desired, last_applied, actual).changes
-        out += [
-            _difference(change, running=True)
-            for change in changes
-            if not _reported(change.path) and path_text(change.path) not in seen
-        ]
+        left = _left(actual)
+        for change in _merged_live(desired, last_applied, actual).changes:
+            path = path_text(change.path)
+            if not _reported(change.path) and path not in seen:
+                cause = Cause.RESTART if path in left else change.cause
+                out.append(_difference(replace(change, cause=cause), running=True))
     return out
 
 
@@ -241,11 +269,9 @@ def _live(
     repair: bool,
     live_updates: bool,
 ) -> tuple[list[actions.Action], list[Path]]:
-    running = actual.live or {}
-    merged = _merged(running, desired, last, actual, repair=repair)
+    merged = _merged_live(desired, last, actual, repair=repair)
     now = {change.path for change in config.changes}
-    before = actual.mark
-    left = before.pending if before is not None and before.guest == actual.number else ()
+    left = _left(actual)
     todo: list[Change] = []
     waiting: list[Path] = []
     for change in merged.changes:
@@ -264,6 +290,12 @@ def _live(
     return done, [*later, *waiting]
 
 
+def _left(actual: Actual) -> tuple[str, ...]:
+    """Return the paths that wait for the running guest's next start, as far as the mark knows."""
+    before = actual.mark
+    return before.pending if before is not None and actual.running and before.guest == actual.number else ()
+
+
 def _touched(path: Path, changed: set[Path]) -> bool:
     """Say whether *path*, or what it is part of or holds, is among *changed*."""
     return path in changed or any(each[: len(path)] == path or path[: len(each)] == each for each in changed)
@@ -279,13 +311,11 @@ def _pending(actual: Actual, waiting: list[Path], desired: dict[str, Any]) -> tu
     What the spec says is compared anew by every plan; what it no longer says is only known from before.
     """
     out = dict.fromkeys(path_text(path) for path in waiting)
-    before = actual.mark
-    if before is not None and actual.running and before.guest == actual.number:
-        for text in before.pending:
-            steps = steps_of(text)
-            if _reported(steps) or (has(actual.live or {}, steps) and not has(desired, steps)):
-                out[text] = None
-    return tuple(out)
+    for text in _left(actual):
+        steps = steps_of(text)
+        if _reported(steps) or (has(actual.live or {}, steps) and not has(desired, steps)):
+            out[text] = None
+    return tuple(sorted(out))
 
 
 def has(node: dict[str, Any], steps: Path) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from analyser.codec.encode import encode
-from executor.plan import actions, foreign, hotplug, identity, tuning
+from executor.plan import actions, foreign, hotplug, identity, same, tuning
 from executor.plan.merge import covers_map, path_text
 from schemas.table import table
 
@@ -23,6 +23,16 @@ _STEPS: tuple[type[actions.Action], ...] = (
     actions.SetPerfEvents, actions.SetLifecycleAction, actions.SetTitle, actions.SetDescription, actions.SetMetadata,
 )  # fmt: skip
 """The safe order: what frees a place first, then what others stand on, then what only tunes."""
+
+
+_CONTROLLERS: dict[str, tuple[frozenset[str], str]] = {
+    "pci": (frozenset({"pci"}), "bus"),
+    "drive": (frozenset({"scsi", "sata", "ide", "fdc"}), "controller"),
+    "virtio-serial": (frozenset({"virtio-serial"}), "controller"),
+    "ccid": (frozenset({"ccid"}), "controller"),
+    "usb": (frozenset({"usb"}), "bus"),
+}
+"""By an address's type: the controllers that have such places, and the key of their number."""
 
 
 def plan(live: Merged, config: dict[str, Any], actual: Actual) -> tuple[list[actions.Action], list[Path]]:
@@ -221,13 +231,26 @@ class _Live:
         address = found.get("address")
         if address is None or address == new.get("address"):
             return dict(found)
-        taken = [
+        if self.free(address):
+            return dict(found)
+        return {key: value for key, value in found.items() if key != "address"}
+
+    def free(self, address: dict[str, Any]) -> bool:
+        """Say whether the running guest has the place *address*, and nothing there."""
+        devices = self.actual.get("devices") or {}
+        owner, number = _CONTROLLERS.get(address.get("type", ""), (None, ""))
+        if owner is not None:
+            controllers = [entry for entry in devices.get("controllers") or () if entry.get("type") in owner]
+            there = {same.identity(entry.get("index", 0)) for entry in controllers}
+            if same.identity(address.get(number, 0)) not in there:
+                return False
+        taken = (
             device.get("address")
-            for devices in (self.actual.get("devices") or {}).values()
-            for device in (devices if devices.__class__ is list else [devices])
+            for entries in devices.values()
+            for device in (entries if entries.__class__ is list else [entries])
             if device.__class__ is dict
-        ]
-        return {key: value for key, value in found.items() if key != "address" or value not in taken}
+        )
+        return address not in taken
 
     def add(self, path: Path, action: actions.Action) -> None:
         self.found.append((path, action))

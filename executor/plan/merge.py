@@ -29,6 +29,7 @@ class Cause(StrEnum):
 
     SPEC = "spec changed"
     OUTSIDE = "changed outside"
+    RESTART = "waits for a restart"
     FIRST = "not applied yet"
 
 
@@ -107,6 +108,9 @@ class _Merge:
                 continue
             found = actual.get(key)
             said = last.get(key)
+            twin = rules.TWINS.get((kind.name, key))
+            if found is None and twin is not None and value == actual.get(twin) == wanted.get(twin, value):
+                continue
             merged = self.value(where, key, found, value, said, last, kind, (*path, key))
             if merged is not None:
                 out[key] = merged
@@ -123,7 +127,7 @@ class _Merge:
             else:
                 out[key] = left
         if len(self.changes) > start:
-            self.follow(out, actual, wanted, kind, path, start)
+            self.follow(out, actual, wanted, last, kind, path, start)
         return out
 
     def value(
@@ -257,6 +261,8 @@ class _Merge:
 
     def removed(self, where: Field | None, key: str, found: Any, said: Any, kind: Type, path: Path) -> Any:
         """Take what *said* says out of *found*; return what is left, None for nothing."""
+        if nothing_said(found, where, kind):
+            return None
         if where is not None and where.many and identity.keys_of(where) != identity.WHOLE:
             return self.entries_of(where, found, [], said, path)
         if where is not None and key == "metadata":
@@ -284,7 +290,14 @@ class _Merge:
                     self.note(Change((*path, key), found[key], None, Cause.SPEC, where, kind.name))
 
     def follow(
-        self, out: dict[str, Any], actual: dict[str, Any], wanted: dict[str, Any], kind: Type, path: Path, start: int
+        self,
+        out: dict[str, Any],
+        actual: dict[str, Any],
+        wanted: dict[str, Any],
+        last: dict[str, Any],
+        kind: Type,
+        path: Path,
+        start: int,
     ) -> None:
         """Drop from *out* what was made for values that have changed since *start*."""
         depth = len(path)
@@ -295,6 +308,11 @@ class _Merge:
                 for key in followers:
                     if key in out and key in actual and out[key] is actual[key] and key not in wanted:
                         del out[key]
+        for first, second in rules.DOUBLED.get(kind.name, ()):
+            spoken = {c.path[depth] for c in self.changes[start:] if c.cause is not Cause.OUTSIDE}
+            old = second in wanted and second in last and equal(wanted[second], last[second], kind, second)
+            if old and first in spoken and second not in spoken:
+                out.pop(second, None)
 
 
 def path_text(path: Path) -> str:

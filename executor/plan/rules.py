@@ -109,6 +109,12 @@ FOLLOWS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
 """By type: when the first key changes, what libvirt or somebody else wrote under the others was made for the old value
 and goes, unless the spec says it too."""
 
+TWINS = {("domain/vcpu", "current"): "value"}
+"""Keys that libvirt leaves out where they say the same as the one beside them."""
+
+DOUBLED = {"domain/devices/graphics": (("listen", "listens"), ("listens", "listen"))}
+"""By type: keys that libvirt keeps alike. Where the spec changes the first alone, the second is made anew from it."""
+
 REPORTED = (("cpu",), ("currentMemory",), ("seclabels",), ("devices", "memballoon", "stats"))
 """Where a running guest's XML says what has become of a value and not what was asked for: what is asked for is
 compared with the definition instead."""
