@@ -34,7 +34,7 @@ NONE: Mapping[str, str] = MappingProxyType({})
 _ROOT = re.compile(r"(<([A-Za-z]+)(?: \w+='[^']*')*)((?: xmlns:\w+='[^']*')*)(/?>)", re.ASCII)
 _DECLARATION = re.compile(r" xmlns:(\w+)='([^']*)'", re.ASCII)
 _NAME = re.compile(r" name='([^']*)'")
-_QUOTES = {"&apos;": "'", "&quot;": '"'}
+_ESCAPES = {"&apos;": "'", "&quot;": '"', "&#13;": "\r"}
 _COMMENT = re.compile(r"<!--([\n -~]*?)-->")
 
 
@@ -214,4 +214,4 @@ def _child_text(text: str, tag: str) -> str | None:
         # An attribute, or another element whose name begins alike.
         raise NotAccepted
     found = text[start + 1 : end]
-    return unescape(found, _QUOTES) if "&" in found else found
+    return unescape(found, _ESCAPES) if "&" in found else found

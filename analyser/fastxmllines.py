@@ -381,7 +381,7 @@ class Context(dict[str, "Entry"]):
             if field.value != "map" or EXTRA in value:
                 raise NotAccepted
             inner = self.scope.context(field, element[0].tag, self._depth + 1)
-        shown = [f"{self._column}{line}" if line else "\n" for line in dump(node).rstrip("\n").split("\n")]
+        shown = [f"{self._column}{line}" if line else "\n" for line in dump(node)[:-1].split("\n")]
         again = "".join(shown[1:]) if field.many else None
         return (self._bits[field.xml], "".join(shown), again, inner)
 

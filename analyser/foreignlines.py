@@ -17,7 +17,7 @@ _OPEN, _CLOSED, _END = range(3)
 # A start tag may declare one prefix, the one that it has itself. No attribute has a prefix, no value an escape.
 _LINE = re.compile(
     r"""([ ]*)<(?P<name>(?:(?P<prefix>[A-Za-z_][\w.-]*):)?[A-Za-z_][\w.-]*)
-        (?:[ ]xmlns:(?P<declared>[A-Za-z_][\w.-]*)="[a-z]+://[\w.:/%~-]+")?
+        (?:[ ]xmlns:(?P<declared>[A-Za-z_][\w.-]*)="[a-z]+://[a-z0-9][\w.-]*(?:/[\w./~-]*)?")?
         (?P<attributes>(?:[ ][A-Za-z_][\w.-]*="[^"<>&]*")*)
         (?:(?P<empty>/)>|>(?:(?P<text>[^<>&]+)</(?P<end>[\w.:-]+)>)?)""",
     re.VERBOSE | re.ASCII,

@@ -29,7 +29,7 @@ from analyser.layout.reprint import (
     words_of,
 )
 from analyser.xmlreader import XML_SPACE
-from schemas.table import table
+from schemas.table import ELEMENT, table
 
 _ENTRIES = 20_000
 _LONGEST = 200
@@ -101,14 +101,14 @@ def _read(text: str) -> _Line | None:
         return _Line(_END, len(indent_of_end), ended, "", "", "", False, f"</{ended}>", f"</{ended}>")
     if content is not None and (end != name or not content.strip()):
         return None
-    quotes = attributes.count("='") + attributes.count('="')
+    quotes = "".join(_QUOTE.findall(attributes)[::2])
     rest = "/>" if empty else f">{content}</{name}>" if content is not None else ">"
     return _Line(
         _WHOLE if empty or content is not None else _START,
         len(indent),
         name,
-        "".join(_QUOTE.findall(attributes)[::2]),
-        f"{name} {quotes} {empty is not None}\n",
+        quotes,
+        f"{name} {len(quotes)} {empty is not None}\n",
         close,
         empty is not None,
         f"<{name}{_QUOTE.sub(chr(39), attributes)}{rest}",
@@ -134,7 +134,7 @@ def regular(data: bytes) -> Regular | None:
         return None
     head = _HEAD.match(text)
     wanted = text[head.end() if head else 0 :].strip(XML_SPACE)
-    foreign_names, pair_names = _special_names()
+    foreign_names, pair_names, text_names = _special_names()
     levels: list[int] = []
     gaps_before: list[str | None] = []
     out: list[str] = []
@@ -142,7 +142,7 @@ def regular(data: bytes) -> Regular | None:
     empty: list[str | None] = []
     others: list[str | None] = []
     shapes: list[str] = []
-    opened: list[str] = []
+    opened: list[tuple[str, str]] = []
     elements: list[tuple[str, bool]] = []
     pairs: set[int] = set()
     foreign = blank = level = 0
@@ -159,8 +159,12 @@ def regular(data: bytes) -> Regular | None:
             if not opened:
                 return None
             level -= 1
-            shape = opened.pop()
+            started, shape = opened.pop()
+            if started != name:
+                return None
             if before == _START and name not in pair_names:
+                if foreign or name in text_names:  # the line break is its text
+                    return None
                 pairs.add(len(elements) - 1)
                 out[-1] = f"{out[-1][:-1]}/>"
                 shapes[-1] = f"{shape[:-6]}True\n"
@@ -183,7 +187,7 @@ def regular(data: bytes) -> Regular | None:
         gaps_before.append("\n" * (1 + blank) + " " * indent)
         blank = 0
         if form == _START:
-            opened.append(shape)
+            opened.append((name, shape))
             level += 1
             if level >= DEEPEST:
                 return None
@@ -343,11 +347,12 @@ def _quotes(words: dict[str, str], elements: list[_Line]) -> list[str]:
 
 
 @cache
-def _special_names() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of elements with foreign content, and of those that virsh prints as a pair of tags if empty."""
+def _special_names() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the names of elements with foreign content, of those always printed as two tags, and of leaves."""
     tables = table()
-    fields = [field for name in tables.type_names() for field in tables.type(name).fields]
+    fields = [field for name in tables.type_names() for field in tables.type(name).fields if field.where is ELEMENT]
     return (
         frozenset(field.xml for field in fields if field.value == "xml"),
         frozenset(field.xml for field in fields if field.pair),
+        frozenset(field.xml for field in fields if field.value != "map"),
     )
