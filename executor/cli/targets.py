@@ -1,0 +1,148 @@
+"""Which domain a person means: ``web-1``, ``vm web-1`` or ``vm/web-1``, and the options that say where it is.
+
+A domain that carries our mark goes by its object's namespace and name; any other by libvirt's own name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from executor.cli import messages
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
+    from executor.plan.mark import Mark
+
+Names: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="[vm] NAME...", help="Guests: web-1, vm web-1 or vm/web-1.")
+]
+Name: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="[vm] NAME", help="A guest: web-1, vm web-1 or vm/web-1.")
+]
+Namespace: TypeAlias = Annotated[
+    str | None,
+    typer.Option("-n", "--namespace", help="The object's namespace; without it, default and guests without one."),
+]
+Connect: TypeAlias = Annotated[
+    str,
+    typer.Option("-c", "--connect", metavar="URI", envvar="LIBVIRT_DEFAULT_URI", help="The libvirt to talk to."),
+]
+
+SYSTEM: Final = "qemu:///system"
+DEFAULT_NAMESPACE: Final = "default"
+_KINDS: Final = {"vm", "vms", "virtualmachine", "virtualmachines"}
+
+
+def names(words: Sequence[str]) -> list[str]:
+    """Return the guests' names in the words of a command line. Raises a usage error for another kind."""
+    if len(words) > 1 and words[0].lower() in _KINDS:
+        words = words[1:]
+    found = []
+    for word in words:
+        kind, slash, name = word.partition("/")
+        if slash and kind.lower() not in _KINDS:
+            raise typer.BadParameter(f"{word}: only virtual machines (vm/NAME) can do this")
+        if slash and not name:
+            raise typer.BadParameter(f"{word}: a name is missing")
+        found.append(name if slash else word)
+    return found
+
+
+def only_name(words: Sequence[str]) -> str:
+    """Return the name where one guest is meant. Raises a usage error for none or more."""
+    found = names(words)
+    if len(found) != 1:
+        raise typer.BadParameter(f"one guest is expected, not {len(found)}: {' '.join(found)}")
+    return found[0]
+
+
+@contextlib.contextmanager
+def hypervisor_at(uri: str) -> Iterator[Hypervisor]:
+    """Give an open connection to libvirt at *uri*, empty for the system's. Raises LibvirtError."""
+    from executor.hypervisor.hypervisor import Hypervisor
+
+    with Hypervisor(uri or SYSTEM) as hypervisor:
+        yield hypervisor
+
+
+@contextlib.contextmanager
+def target(words: Sequence[str], namespace: str | None, uri: str) -> Iterator[tuple[Hypervisor, Domain]]:
+    """Give the connection and the one domain that *words* name. Raises KubevmmError where there is none."""
+    name = only_name(words)
+    with hypervisor_at(uri) as hypervisor:
+        yield hypervisor, find(hypervisor, name, namespace)
+
+
+def find(hypervisor: Hypervisor, name: str, namespace: str | None = None) -> Domain:
+    """Return the domain that is called *name*: an object's of *namespace*, else one that libvirt calls so.
+
+    ``namespace`` None stands for ``default`` and for domains without our mark. Raises NotFound, with where it is.
+    """
+    from executor.hypervisor.errors import NotFound
+
+    wanted = namespace or DEFAULT_NAMESPACE
+    unmarked: Domain | None = None
+    elsewhere: list[str] = []
+    # Nearly always it has one of these two names, and the others need not be read.
+    for likely in (f"{wanted}_{name}", name):
+        with contextlib.suppress(NotFound):
+            domain = hypervisor.domains.by_name(likely)
+            mark = mark_of(domain)
+            if mark is not None and (mark.namespace, mark.name) == (wanted, name):
+                return domain
+    for domain in hypervisor.domains.all():
+        mark = mark_of(domain)
+        if mark is None:
+            if domain.name == name:
+                unmarked = domain
+        elif (mark.namespace, mark.name) == (wanted, name):
+            return domain
+        elif mark.name == name or domain.name == name:
+            elsewhere.append(f"{mark.name} -n {mark.namespace}")
+    if unmarked is not None and namespace is None:
+        return unmarked
+    where = f" in namespace {namespace}" if namespace else ""
+    hint = f"there is {', '.join(sorted(elsewhere))}" if elsewhere else "`virtctl get vm -A` lists the guests"
+    if unmarked is not None:
+        hint = f"there is a guest {name} without a namespace: leave out -n"
+    raise NotFound(f"no virtual machine {name}{where}", hint=hint)
+
+
+def mark_of(domain: Domain) -> Mark | None:
+    """Return the mark that *domain* carries; None where it has none, or vanishes as it is read."""
+    from executor.hypervisor.errors import NotFound, Unsupported
+    from executor.plan import mark
+
+    try:
+        text = domain.metadata(mark.URI)
+    except (NotFound, Unsupported):
+        return None
+    return mark.read(text) if text else None
+
+
+def on_each(
+    words: Sequence[str], namespace: str | None, uri: str, act: Callable[[Hypervisor, Domain], str]
+) -> typer.Exit:
+    """Do *act* to each guest that *words* name, and print the word that it returns; return how to leave.
+
+    What fails is said, and the others are done all the same.
+    """
+    wanted = names(words)
+    code = 0
+    with hypervisor_at(uri) as hypervisor:
+        for name in wanted:
+            try:
+                done = act(hypervisor, find(hypervisor, name, namespace))
+            except KubevmmError as error:
+                messages.failure(error)
+                code = 1
+            else:
+                typer.echo(f"virtualmachine/{messages.one_line(name)} {done}")
+    return typer.Exit(code)
