@@ -14,6 +14,7 @@ from executor.cli.compare import compare
 from executor.cli.convert import convert
 from executor.cli.explain import explain
 from executor.cli.import_ import import_estate
+from executor.cli.node_verbs import register
 from executor.cli.validate import validate
 from schemas.errors import KubevmmError
 
@@ -29,6 +30,7 @@ for verb in (convert, validate, compare):
     app.command(no_args_is_help=True)(verb)
 app.command()(explain)
 app.command("import", no_args_is_help=True)(import_estate)
+register(app)
 
 
 @app.command()

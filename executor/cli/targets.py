@@ -104,7 +104,7 @@ def find(hypervisor: Hypervisor, name: str, namespace: str | None = None) -> Dom
                 unmarked = domain
         elif (mark.namespace, mark.name) == (wanted, name):
             return domain
-        elif mark.name == name or domain.name == name:
+        elif name in {mark.name, domain.name}:
             elsewhere.append(f"{mark.name} -n {mark.namespace}")
     if unmarked is not None and namespace is None:
         return unmarked

@@ -1,0 +1,26 @@
+"""The verbs that act on a node's guests, for `virtctl`'s table of verbs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from executor.cli.pause import pause
+from executor.cli.reset import reset
+from executor.cli.restart import restart
+from executor.cli.restore import restore
+from executor.cli.resume import resume
+from executor.cli.save import save
+from executor.cli.softreboot import softreboot
+from executor.cli.start import start
+from executor.cli.stop import stop
+
+if TYPE_CHECKING:
+    import typer
+
+VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore)
+
+
+def register(app: typer.Typer) -> None:
+    """Add them to *app*."""
+    for verb in VERBS:
+        app.command(no_args_is_help=True)(verb)

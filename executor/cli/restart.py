@@ -1,0 +1,44 @@
+"""`virtctl restart`: stop guests and start them anew."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from executor.cli.durations import Timeout, seconds
+from executor.cli.targets import Connect, Names, Namespace, on_each
+
+
+def restart(
+    names: Names,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Pull the plug: the guest is not asked.")] = False,
+    grace_period: Annotated[
+        float | None,
+        typer.Option(
+            "--grace-period", parser=seconds, metavar="TIME", help="Pull the plug if it runs still after that long."
+        ),
+    ] = None,
+    timeout: Timeout = 120.0,
+    namespace: Namespace = None,
+    connect: Connect = "",
+) -> None:
+    """Shut guests down and start them anew, so that what waits for a restart takes effect.
+
+    One that does not run is started. See `virtctl stop` for --timeout, --grace-period and --force; `virtctl softreboot`
+    and `virtctl reset` restart the guest's system alone.
+
+    \b
+    Examples:
+      virtctl restart web-1
+      virtctl restart web-1 --force
+    """
+    from executor.node import life
+
+    raise on_each(
+        names,
+        namespace,
+        connect,
+        lambda hypervisor, domain: life.restart(hypervisor, domain, force=force, grace=grace_period, timeout=timeout),
+    )

@@ -1,0 +1,22 @@
+"""`virtctl save`: write guests' memory to disk."""
+
+from __future__ import annotations
+
+from executor.cli.targets import Connect, Names, Namespace, on_each
+
+
+def save(
+    names: Names,
+    *,
+    namespace: Namespace = None,
+    connect: Connect = "",
+) -> None:
+    """Write guests' memory to disk and stop them; their next start goes on from there.
+
+    \b
+    Examples:
+      virtctl save web-1
+    """
+    from executor.node import life
+
+    raise on_each(names, namespace, connect, lambda _, domain: life.save(domain))

@@ -1,0 +1,48 @@
+"""`virtctl stop`: shut guests down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from executor.cli.durations import Timeout, Wait, seconds
+from executor.cli.targets import Connect, Names, Namespace, on_each
+
+
+def stop(
+    names: Names,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Pull the plug: the guest is not asked.")] = False,
+    grace_period: Annotated[
+        float | None,
+        typer.Option(
+            "--grace-period", parser=seconds, metavar="TIME", help="Pull the plug if it runs still after that long."
+        ),
+    ] = None,
+    wait: Wait = True,
+    timeout: Timeout = 120.0,
+    namespace: Namespace = None,
+    connect: Connect = "",
+) -> None:
+    """Ask guests to shut down, and wait until they have.
+
+    A guest that does not within --timeout goes on running, and the exit code is 1: its system may ignore the power
+    button. --grace-period and --force stop it all the same, and what it had not written is lost.
+
+    \b
+    Examples:
+      virtctl stop web-1
+      virtctl stop web-1 --grace-period 30s
+      virtctl stop vm web-1 web-2 --force
+    """
+    from executor.node import life
+
+    raise on_each(
+        names,
+        namespace,
+        connect,
+        lambda hypervisor, domain: life.stop(
+            hypervisor, domain, force=force, grace=grace_period, wait=wait, timeout=timeout
+        ),
+    )

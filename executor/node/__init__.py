@@ -1,0 +1,1 @@
+"""Imperative acts on a node's guests: what virtctl's verbs do, apart from words and options."""
