@@ -84,7 +84,7 @@ def _documents(item: Item, data: bytes, digest: str, options: Options) -> Iterat
 
 
 def _leave_comments_in_metadata(root: etree._Element) -> None:
-    """Remove all comments but those inside ``<metadata>``: those libvirt keeps, with the rest of what is not its own."""
+    """Remove all comments but those inside ``<metadata>``: these libvirt keeps, with what else is not its own."""
     for comment in list(root.iter(etree.Comment)):
         parent = comment.getparent()
         if parent is None or any(outer.tag == "metadata" for outer in comment.iterancestors()):

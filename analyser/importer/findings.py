@@ -59,7 +59,8 @@ def findings(domain: etree._Element) -> tuple[list[Finding], References, dict[st
     devices = domain.find("devices")
     for device in () if devices is None else devices:
         tag = str(device.tag)
-        counts[tag] = counts.get(tag, 0) + 1
+        if tag != "emulator":
+            counts[tag] = counts.get(tag, 0) + 1
         look = _DEVICES.get(tag)
         if look is not None:
             look(device, found, uses)

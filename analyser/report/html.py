@@ -24,8 +24,11 @@ _DETAILS = 40
 _NAMES = 20
 
 
-def page(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Iterator[str]:
-    """Yield the page's text: *report*'s counts, and of the guests that need a person those *listed*."""
+Entries = list[dict[str, Any]]
+
+
+def page(report: Report, listed: Entries, others: Entries, spool: Spool) -> Iterator[str]:
+    """Yield the page's text: *report*'s counts, the guests *listed* that need a person, and *others* that do not."""
     template = Template(_TEMPLATE.read_text(encoding="utf-8"))
     yield template.substitute(
         guests=_number(report.guests),
@@ -37,11 +40,11 @@ def page(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Iterator
         namespaces=_number(len(report.namespaces)),
         secrets=_number(report.secrets),
         infrastructure=_number(report.networks + report.pools),
-        sections="".join(_sections(report, listed, spool)),
+        sections="".join(_sections(report, listed, others, spool)),
     )
 
 
-def _sections(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Iterator[str]:
+def _sections(report: Report, listed: Entries, others: Entries, spool: Spool) -> Iterator[str]:
     yield from _failures(report)
     if report.person:
         yield '<section id="reasons"><h2>What needs a person</h2>'
@@ -54,7 +57,8 @@ def _sections(report: Report, listed: list[dict[str, Any]], spool: Spool) -> Ite
         )
         yield "</section>"
     yield from _places(report)
-    yield from _guests(report, listed)
+    yield from _guests("guests", "Guests that need a person", listed, report.attention)
+    yield from _guests("ready", "Guests that need nobody", others, report.guests - report.attention)
     yield from _carried(report)
     yield from _infrastructure(report, spool)
     yield from _rest(report, spool)
@@ -104,13 +108,13 @@ def _places(report: Report) -> Iterator[str]:
     yield "</div></div></section>"
 
 
-def _guests(report: Report, listed: list[dict[str, Any]]) -> Iterator[str]:
+def _guests(identity: str, head: str, listed: Entries, total: int) -> Iterator[str]:
     if not listed:
         return
-    yield '<section id="guests"><h2>Guests that need a person</h2>'
+    yield f'<section id="{identity}"><h2>{head}</h2>'
     for entry in listed:
         yield _guest(entry)
-    yield _more(report.attention, len(listed))
+    yield _more(total, len(listed))
     yield "</section>"
 
 

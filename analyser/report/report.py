@@ -73,10 +73,11 @@ def write(spool: Spool, stale: list[str]) -> Report:
     """Write report.json and report.html to the spool and return what is in them; *stale* are files without a use."""
     report = Report(stale=stale)
     listed: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     parts: dict[str, Path] = {}
     sections: dict[str, Iterable[dict[str, Any]]] = {
         "failures": _failures(spool, report),
-        "guests": _guests(spool, report, listed),
+        "guests": _guests(spool, report, listed, others),
         "networksAndPools": _shared(spool, report),
         "otherDocuments": _counted(entries.others(spool), report, "others"),
         "passedOver": _counted(entries.passed_over(spool), report, "passed_over"),
@@ -99,7 +100,7 @@ def write(spool: Spool, stale: list[str]) -> Report:
         file.write("}\n")
     html = spool.work / "report.html"
     with html.open("w", encoding="utf-8") as file:
-        file.writelines(page(report, listed, spool))
+        file.writelines(page(report, listed, others, spool))
     report.files = {"report.json": path, "report.html": html}
     return report
 
@@ -113,7 +114,9 @@ def _failures(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:
         yield entry
 
 
-def _guests(spool: Spool, report: Report, listed: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _guests(
+    spool: Spool, report: Report, listed: list[dict[str, Any]], others: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     for entry in entries.guests(spool):
         report.guests += 1
         report.running += entry["running"]
@@ -129,6 +132,8 @@ def _guests(spool: Spool, report: Report, listed: list[dict[str, Any]]) -> Itera
             report.attention_nodes[entry["node"] or ""] += 1
             if len(listed) < LISTED:
                 listed.append(entry)
+        elif len(others) < LISTED:
+            others.append(entry)
         yield entry
 
 

@@ -50,7 +50,14 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert not page.attributes & {"src", "href", "onclick", "onload", "style"}
     assert "url(" not in text
     assert "@import" not in text
-    for said in ("billing/vault-1", "compute-2", "instance-0000000e.xml:84:26", "UEFI variables", "ceph-volumes"):
+    for said in (
+        "Guests that need a person",
+        "billing/vault-1",
+        "compute-2",
+        "instance-0000000e.xml:84:26",
+        "UEFI variables",
+        "ceph-volumes",
+    ):
         assert said in page.text, said
 
 
@@ -95,3 +102,10 @@ def test_what_was_carried_and_left_out_is_counted(tmp_path: Path) -> None:
     assert dict(report.devices) == {"disk": 2}
     assert dict(report.left_out) == {"libvirt's own aliases": 2}
     assert report.elements == 10
+
+
+def test_guests_that_need_nobody_are_listed_too(tmp_path: Path) -> None:
+    imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out")
+    page = Page((tmp_path / "out/report.html").read_text())
+    assert "Guests that need nobody" in page.text
+    assert "default/vm-1" in page.text
