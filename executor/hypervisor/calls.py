@@ -89,15 +89,18 @@ def invoke(raw: Any, method: str, *args: Any, kind: str, target: str, mutating: 
 
 
 def _called(raw: Any, method: str, args: tuple[Any, ...], kind: str, target: str) -> Any:
-    with translating(f"{kind} {target}", method):
-        function = getattr(raw, method, None)
-        if function is None:
-            raise Unsupported(
-                f"{kind} {target}: the installed libvirt library has no {method}()",
-                operation=method,
-                hint="install a newer libvirt and libvirt-python",
-            )
+    function = getattr(raw, method, None)
+    if function is None:
+        raise Unsupported(
+            f"{kind} {target}: the installed libvirt library has no {method}()",
+            operation=method,
+            hint="install a newer libvirt and libvirt-python",
+        )
+    # Not through `translating`, which costs a fifth of a quick call.
+    try:
         return function(*args)
+    except _RAISED as error:
+        raise _ours(error, f"{kind} {target}", method) from None
 
 
 @contextlib.contextmanager
@@ -105,11 +108,18 @@ def translating(subject: str, operation: str) -> Iterator[None]:
     """Turn what the binding raises in the block into ours; *subject* opens the message."""
     try:
         yield
-    except libvirt.libvirtError as error:
-        raise translated(error, subject=subject, operation=operation) from None
-    except (ValueError, OverflowError) as error:
-        # A NUL or half a character in a string, a number beyond 64 bits: the binding cannot hand it over.
-        raise Invalid(f"{subject}: {error}", operation=operation) from None
+    except _RAISED as error:
+        raise _ours(error, subject, operation) from None
+
+
+# The last two where the binding cannot hand an argument over: a NUL or half a character in it, more than 64 bits.
+_RAISED: Final = (libvirt.libvirtError, ValueError, OverflowError)
+
+
+def _ours(error: Exception, subject: str, operation: str) -> LibvirtError:
+    if isinstance(error, libvirt.libvirtError):
+        return translated(error, subject=subject, operation=operation)
+    return Invalid(f"{subject}: {error}", operation=operation)
 
 
 class Recorder:

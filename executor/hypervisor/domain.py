@@ -81,12 +81,6 @@ class Domain(Identified):
             self._uuid = self.raw.UUIDString()
         return self._uuid
 
-    @property
-    def id(self) -> int | None:
-        """Return the number that it runs under; None when it does not run."""
-        number = int(self.raw.ID())
-        return None if number < 0 else number
-
     def state(self) -> DomainState:
         """Return its state now."""
         state, reason = self.read("state", 0)

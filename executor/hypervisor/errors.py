@@ -20,9 +20,9 @@ LONGEST_MESSAGE: Final = 2000
 class LibvirtError(KubevmmError):
     """libvirt refused a call, or could not do it.
 
-    ``domain`` and ``code`` are libvirt's own (``VIR_FROM_*``, ``VIR_ERR_*``), 0 where the refusal is ours; the method
-    of the binding that was called is ``operation``. ``transient`` says that the same call may succeed later although nothing
-    else changes, so that it is worth another try.
+    ``domain`` and ``code`` are libvirt's own (``VIR_FROM_*``, ``VIR_ERR_*``), 0 where the refusal is ours. The method
+    of the binding that was called is ``operation``. ``transient`` says that the same call may succeed later although
+    nothing else changes, so that it is worth another try.
     """
 
     transient = False
@@ -53,7 +53,7 @@ class Conflict(LibvirtError):  # noqa: N818  (named for what happened, as the re
     """It exists already, under this or another name, or somebody else is at work on it."""
 
 
-class WrongState(Conflict):  # noqa: N818  (named for what happened, as the reconcilers read it)
+class WrongState(Conflict):
     """It cannot be done in the state that it is in: to start what runs, to save what is stopped."""
 
 
@@ -139,9 +139,22 @@ _TRANSIENT: Final = {
 _TRANSPORT: Final = {libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_SSH, libvirt.VIR_FROM_LIBSSH}
 _LOST: Final = {libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR}
 
-# libvirt gives these the code of any failed operation; only its words tell that a name, UUID or path is taken.
-_TAKEN: Final = re.compile(
-    r"\balready (?:exists|active)\b|\balready (?:defined|in use)\b|\bis already\b|\bsame (?:name|uuid)\b", re.IGNORECASE
+# Where one code stands for much, only libvirt's words tell what is meant: the codes, the words, what it then is.
+_BY_WORDS: Final = (
+    (
+        {libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR},
+        re.compile(r"\bis already (?:running|active)\b"),
+        WrongState,
+    ),
+    (
+        {libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR},
+        re.compile(
+            r"\balready (?:exists|defined|in use|active)\b|\bis already\b|^operation failed: Active console session"
+        ),
+        Conflict,
+    ),
+    ({libvirt.VIR_ERR_CONFIG_UNSUPPORTED}, re.compile(r"\bnon unique alias\b"), Conflict),
+    ({libvirt.VIR_ERR_INVALID_ARG}, re.compile(r"^unsupported flags \("), Unsupported),
 )
 
 # Its parser shows the line that it stumbles over, and a line of a guest's document may hold a password.
@@ -173,8 +186,9 @@ def translated(error: Any, *, subject: str, operation: str) -> LibvirtError:
     if domain in _TRANSPORT and code in _LOST:
         # Behind a failed connect stands the system's error number.
         kind = Denied if code == libvirt.VIR_ERR_SYSTEM_ERROR and error.get_int1() == errno.EACCES else Unavailable
-    elif code in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR) and _TAKEN.search(words):
-        kind = Conflict
+    else:
+        told = (found for codes, pattern, found in _BY_WORDS if code in codes and pattern.search(words))
+        kind = next(told, kind)
     if code in _SHOWS_DOCUMENT:
         words = words.partition("\n")[0]
     words = " ".join(words.split())

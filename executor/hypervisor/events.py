@@ -135,35 +135,30 @@ _OTHERS: Final = (
 LIMIT: Final = 10_000
 
 
-class Events:
-    """A context manager that delivers one connection's events, also after it was lost and opened again.
+class Source:
+    """One connection's events, for any number of `Events`: libvirt takes only one registration for each kind."""
 
-    ``callback`` is called with each event, one at a time, in a thread that is its own: it may make calls, and may take
-    its time. An exception of its own is logged. The first event is RESYNC, as is the first after each loss.
-    """
-
-    def __init__(self, connection: Connection, callback: Callable[[Event], object], *, limit: int = LIMIT) -> None:
-        self._connection = connection
-        self._callback = callback
-        self._queue: queue.Queue[Event | None] = queue.Queue(limit)
-        self._overflowed = threading.Event()
-        self._stop = threading.Event()
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._changing = threading.Lock()
+        self._listeners: tuple[Events, ...] = ()
         self._registered: list[tuple[str, int]] = []
-        self._thread = threading.Thread(target=self._deliver, name="libvirt-delivery", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._connection.watch(self)
-        self._thread.start()
-        return self
+    def add(self, listener: Events) -> None:
+        """Deliver to *listener* too, RESYNC first."""
+        with self._changing:
+            self._listeners = (*self._listeners, listener)
+            if len(self._listeners) == 1:
+                self.connection.watch(self)
+            else:
+                listener.put(Event(Topic.RESYNC))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._connection.unwatch(self)
-        self._put(None)
-        if self._thread is not threading.current_thread():
-            self._thread.join()
+    def remove(self, listener: Events) -> None:
+        """Deliver to *listener* no more."""
+        with self._changing:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+            if not self._listeners:
+                self.connection.unwatch(self)
 
     def opened(self, raw: Any) -> None:
         """Ask for all events that the driver has."""
@@ -173,11 +168,11 @@ class Events:
                 self._register(raw, "domain", number, topic, decode)
         for kind, constant, topic, decode in _OTHERS:
             self._register(raw, kind, getattr(libvirt, constant), topic, decode)
-        self._put(Event(Topic.RESYNC))
+        self._tell(Event(Topic.RESYNC))
 
     def lost(self) -> None:
-        """Pass it on; the thread then sees to a new connection."""
-        self._put(Event(Topic.LOST))
+        """Pass it on; the listeners then see to a new connection."""
+        self._tell(Event(Topic.LOST))
 
     def closing(self, raw: Any) -> None:
         """Ask for no more events."""
@@ -192,15 +187,58 @@ class Events:
         def arrived(_connection: Any, subject: Any, *args: Any) -> None:
             # The last argument is the opaque one.
             what, detail = decode(*args[:-1])
-            self._put(Event(topic, subject.UUIDString(), subject.name(), what, detail))
+            self._tell(Event(topic, subject.UUIDString(), subject.name(), what, detail))
 
         try:
             registered = getattr(raw, f"{kind}EventRegisterAny")(None, number, arrived, None)
-        except libvirt.libvirtError:
-            return  # a driver without this event
+        except libvirt.libvirtError as error:
+            # That a driver lacks some is its way; anything else is worth a line.
+            if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+                logger.warning("no %s events from %s: %s", topic, self.connection.uri, error)
+            return
         self._registered.append((kind, registered))
 
-    def _put(self, event: Event | None) -> None:
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.put(event)
+
+
+class Events:
+    """A context manager that delivers a source's events, also after its connection was lost and opened again.
+
+    ``callback`` is called with each event, one at a time, in a thread that is its own: it may make calls, and may take
+    its time. An exception of its own is logged. The first event is RESYNC, as is the first after each loss. When more
+    than ``limit`` wait, they become one RESYNC.
+    """
+
+    def __init__(self, source: Source, callback: Callable[[Event], object], *, limit: int = LIMIT) -> None:
+        self._source = source
+        self._callback = callback
+        self._queue: queue.Queue[Event | None] = queue.Queue(limit)
+        self._overflowed = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._deliver, name="libvirt-delivery", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._source.add(self)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Deliver nothing more; return when the callback has. Does no harm twice."""
+        self._stop.set()
+        self._source.remove(self)
+        self.put(None)
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def put(self, event: Event | None) -> None:
+        """Have *event* delivered, without waiting for anybody."""
         try:
             self._queue.put_nowait(event)
         except queue.Full:
@@ -231,7 +269,7 @@ class Events:
     def _reopen(self) -> None:
         while not self._stop.is_set():
             try:
-                self._connection.wait_until_open(stop=self._stop)
+                self._source.connection.wait_until_open(stop=self._stop)
             except LibvirtError as error:
                 if not self._stop.is_set():
                     # A service that starts may refuse us for a while; it must not be for ever.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from executor.hypervisor.connection import Connection
 from executor.hypervisor.definitions import Definitions, Interface, NetworkFilter, NodeDevice, Secret
 from executor.hypervisor.domains import Domains
-from executor.hypervisor.events import Event, Events
+from executor.hypervisor.events import LIMIT, Event, Events, Source
 from executor.hypervisor.host import Host
 from executor.hypervisor.networks import Networks
 from executor.hypervisor.pools import Pools
@@ -30,6 +30,7 @@ class Hypervisor:
 
     def __init__(self, uri: str = "", *, readonly: bool = False, keepalive: int = 5) -> None:
         self.connection = Connection(uri, readonly=readonly, keepalive=keepalive)
+        self._source = Source(self.connection)
 
     def __enter__(self) -> Self:
         self.connection.open()
@@ -44,9 +45,9 @@ class Hypervisor:
         """Say whether this hypervisor has *operation*, as far as its driver's table knows."""
         return self.connection.driver.supports(operation, self.connection.library)
 
-    def events(self, callback: Callable[[Event], object]) -> Events:
-        """Return a context manager that calls *callback* with each event, in a thread of its own."""
-        return Events(self.connection, callback)
+    def events(self, callback: Callable[[Event], object], *, limit: int = LIMIT) -> Events:
+        """Return a context manager that calls *callback* with each event, in a thread of its own; see `Events`."""
+        return Events(self._source, callback, limit=limit)
 
     @cached_property
     def host(self) -> Host:

@@ -21,7 +21,8 @@ class Network(Identified):
 
     def xml(self, *, inactive: bool = False) -> str:
         """Return its document: as it runs, or *inactive* as it would start."""
-        return str(self.read("XMLDesc", libvirt.VIR_NETWORK_XML_INACTIVE if inactive else 0))
+        flags = libvirt.VIR_NETWORK_XML_INACTIVE if inactive else 0
+        return str(self.read("XMLDesc", flags & self.connection.driver.network_xml_flags))
 
     def start(self) -> None:
         """Start it. Raises WrongState if it runs."""

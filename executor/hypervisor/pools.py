@@ -36,7 +36,8 @@ class Pool(Identified):
 
     def xml(self, *, inactive: bool = False) -> str:
         """Return its document: as it runs, or *inactive* as it would start."""
-        return str(self.read("XMLDesc", libvirt.VIR_STORAGE_XML_INACTIVE if inactive else 0))
+        flags = libvirt.VIR_STORAGE_XML_INACTIVE if inactive else 0
+        return str(self.read("XMLDesc", flags & self.connection.driver.pool_xml_flags))
 
     def info(self) -> PoolInfo:
         """Return its state and sizes, as of its last refresh."""

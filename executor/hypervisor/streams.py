@@ -44,13 +44,17 @@ def send(
             piece = source.read(PIECE if not sparse else min(PIECE, _data(source)))
             if not piece:
                 break
-            view = memoryview(piece)
-            while view:
-                view = view[stream.send(bytes(view)) :]
+            send_all(stream, piece)
             done += len(piece)
             if progress is not None:
                 progress(done)
     return done
+
+
+def send_all(stream: Any, piece: bytes) -> None:
+    """Send all of *piece* through a stream of the binding's; raises what the binding does."""
+    while piece:
+        piece = piece[stream.send(piece) :]
 
 
 def receive(

@@ -80,6 +80,8 @@ class Driver:
     operations: Mapping[Operation, int] = field(default_factory=dict)
     """Each operation that it has, with the first version of libvirt that has it."""
     undefine_flags: int = 0
+    network_xml_flags: int = libvirt.VIR_NETWORK_XML_INACTIVE
+    pool_xml_flags: int = libvirt.VIR_STORAGE_XML_INACTIVE
     stats_flags: int = 0
     statistics: int = libvirt.VIR_DOMAIN_STATS_STATE
     """The groups of statistics that it has."""

@@ -24,9 +24,7 @@ TEST = Driver(
     connection_type="TEST",
     guest_types=frozenset({"test"}),
     operations=dict.fromkeys((each for each in Operation if each not in _LACKS), ALWAYS),
-    undefine_flags=(
-        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-    ),
+    undefine_flags=libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA,
+    network_xml_flags=0,
+    pool_xml_flags=0,
 )

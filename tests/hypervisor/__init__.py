@@ -1,0 +1,1 @@
+"""The wrappers round libvirt do to real hypervisors what they say."""

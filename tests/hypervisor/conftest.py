@@ -1,0 +1,74 @@
+"""Hypervisors for the tests: libvirt's test driver with a state of its own, and QEMU behind a private libvirtd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from executor.hypervisor.hypervisor import Hypervisor
+from tests.harness.libvirtd import Libvirtd
+from tests.hypervisor.guests import pretended, real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from executor.hypervisor.domain import Domain
+
+NODE = """
+<node>
+  <domain type='test'><name>runs</name><uuid>11111111-1111-4111-8111-111111111111</uuid><memory>65536</memory>
+    <os><type>hvm</type></os></domain>
+  <pool type='dir'><name>images</name><target><path>/images</path></target></pool>
+  <network><name>inner</name><bridge name='virbr7'/><ip address='192.0.2.1' netmask='255.255.255.0'/></network>
+</node>
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> str:
+    """The URI of a pretended host of this test's own, with a guest that runs, a pool and a network."""
+    path = tmp_path / "node.xml"
+    path.write_text(NODE, encoding="utf-8")
+    return f"test://{path}"
+
+
+@pytest.fixture
+def pretence(node: str) -> Iterator[Hypervisor]:
+    with Hypervisor(node) as hypervisor:
+        yield hypervisor
+
+
+@pytest.fixture(scope="session")
+def libvirtd() -> Iterator[Libvirtd]:
+    with Libvirtd() as daemon:
+        if daemon.system:
+            # libvirt locks a console's terminal there.
+            (daemon.folder / "run" / "lock").mkdir(exist_ok=True)
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
+    with Hypervisor(libvirtd.uri) as hypervisor:
+        yield hypervisor
+
+
+@pytest.fixture
+def guest(qemu: Hypervisor, request: pytest.FixtureRequest) -> Iterator[Domain]:
+    """A real guest that is defined and does not run."""
+    domain = qemu.domains.define(real(f"guest-{abs(hash(request.node.name)) % 100_000}"))
+    yield domain
+    if domain.active:
+        domain.destroy()
+    if domain.persistent:
+        domain.undefine(nvram="delete", tpm="delete")
+
+
+@pytest.fixture(params=["test", "qemu"])
+def either(request: pytest.FixtureRequest) -> tuple[Hypervisor, Callable[[str], str]]:
+    """Each of the two hypervisors, with what writes a guest's document for it by its name."""
+    if request.param == "test":
+        return request.getfixturevalue("pretence"), pretended
+    return request.getfixturevalue("qemu"), real
