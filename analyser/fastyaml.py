@@ -8,19 +8,23 @@ is wrong with it is for others to say.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import documents
 from analyser.fastmemory import LARGEST, Memory, NotAccepted
-from analyser.fastyamllines import HEAD, UP, Beside, Block, Element, Lines, Remark
+from analyser.fastyamllines import HEAD, UP, Beside, Element, Lines, Remark
 from analyser.yamllines import LINES, OPEN, VALUE
+from analyser.yamlscalars import RESOLVED
 from schemas.table import Field, Root, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _memory = Memory()
+
+_COMMON_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 _NAMES = ("name", "generateName", "namespace")
 _MAPS = ("labels", "annotations")
@@ -103,10 +107,17 @@ def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
                 place = phase
             if inner is None:
                 break
-            if isinstance(inner, Beside):
+            if isinstance(inner, Lines):
+                stack.append((place, seen))
+                place = inner
+                seen = 0
+                if more is None:
+                    break
+                line = more  # noqa: PLW2901  (the rest of a list's item is a line of its own)
+            elif isinstance(inner, Beside):
                 out[-2:] = [inner.put(out[-2])]
                 break
-            if isinstance(inner, Block | Remark):
+            else:
                 several = []
                 ended = True
                 for line in rest:  # noqa: PLW2901  (the other lines, and the one behind them)
@@ -122,13 +133,6 @@ def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
                     line = next(rest, "")  # noqa: PLW2901
                     if not line.startswith(inner.prefix):
                         raise NotAccepted
-                continue
-            stack.append((place, seen))
-            place = inner
-            seen = 0
-            if more is None:
-                break
-            line = more  # noqa: PLW2901  (the rest of a list's item is a line of its own)
     while stack:
         if not seen:
             raise NotAccepted
@@ -167,7 +171,10 @@ def _metadata(rest: Iterator[str]) -> tuple[bool, dict[str, str]]:
             if not all(found.values()):
                 raise NotAccepted
             return "name" in found[""], found.get("annotations", {})
-        level, kind, key, value = LINES[line]
+        if line.startswith("  name: ") and _COMMON_NAME.fullmatch(line, 8) and line[8:] not in RESOLVED:
+            level, kind, key, value = 4, VALUE, "name", line[8:]
+        else:
+            level, kind, key, value = LINES[line]
         if level == 4 and kind == OPEN and key in _MAPS and key not in found:  # noqa: PLR2004  (twice the column)
             inner = key
             found[inner] = {}

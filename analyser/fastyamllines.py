@@ -8,11 +8,14 @@ read by ``analyser.yamllines`` and written by the codec itself, on its own. ``No
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from analyser.codec.encode import encode, escape, scalar
+from analyser.codec.scalars import BOOLEANS
 from analyser.fastmemory import DEEPEST, LONGEST_LINE, NotAccepted
 from analyser.foreignlines import is_canonical
+from analyser.sizes import parse
 from analyser.yamllines import BLOCK, EMPTY, EMPTY_ITEM, LINES, OPEN, SCALAR, VALUE
 from analyser.yamlscalars import RESOLVED
 from schemas.errors import InputError
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from analyser.fastmemory import Memory
 
 _LEAVES = frozenset({"string", "enum", "integer", "yesno", "onoff"})
+_SIMPLE = _LEAVES | {"size"}
+_WORDS = {value: {"false": words[False], "true": words[True]} for value, words in BOOLEANS.items()}
 
 # Scalars that stand for themselves in XML, whatever YAML takes them for; without those in RESOLVED.
-_PLAIN = re.compile(r"-?[A-Za-z0-9_/][\w./-]*(?: [\w./()-]+)*", re.ASCII)
+_PLAIN = re.compile(r"-?[A-Za-z0-9_/][\w./,;=+^@%|()*~-]*(?: [\w./,;=+^@%|()*~-]+)*", re.ASCII)
 _QUOTED = re.compile(r'"([^"\\&<>\']+)"')
 
 HEAD, BODY, DONE = range(3)
@@ -47,7 +52,9 @@ class Block:
         """Return the element with the content *lines*."""
         element = self.element
         tag = element.kind.by_key[self.key].xml
-        if lines and is_canonical(lines, self._column):
+        if not lines:
+            raise NotAccepted
+        if is_canonical(lines, self._column):
             content = "\n".join([line[element.offset :] for line in lines])
             return f"{self.start}{element.inside}<{tag}>\n{content}{element.inside}</{tag}>"
         value = "\n".join([line[self._column :] for line in lines])
@@ -117,7 +124,9 @@ class Lines(dict[str, "Entry"]):
 # The bit of the line's key (0: a comment, or the place is left), the XML text, the place that replaces this one, the
 # place that is entered, and what else the line says, as a line of that place.
 Entry = tuple[int, str, "Lines | None", "Lines | Block | Remark | Beside | None", "str | None"]
-_Slot = tuple[int, str, str, "Lines | None"]
+# The bit of a key, what stands before and after its value, the phase after it; and what words stand for, or for a size
+# the unit that libvirt prints.
+_Slot = tuple[int, str, str, "Lines | None", "dict[str, str] | str | None"]
 UP: Entry = (0, "", None, None, None)
 
 
@@ -136,7 +145,7 @@ class Element:
         self.pair = pair
         self.uri = uri
         self.inside = "\n" + "  " * (depth + 1)
-        self.bits = {key: 1 << place for place, key in enumerate(kind.by_key)}
+        self.bits = _bits(kind)
         end = f"\n{'  ' * depth}</{tag}>"
         self.phases = [_Keys(self, HEAD, f">{end}" if pair else "/>"), _Keys(self, BODY, end), _Keys(self, DONE, "")]
 
@@ -188,6 +197,11 @@ class Element:
             raise NotAccepted from None
 
 
+@cache
+def _bits(kind: Type) -> dict[str, int]:
+    return {key: 1 << place for place, key in enumerate(kind.by_key)}
+
+
 class _Keys(Lines):
     """The keys of a map in one phase."""
 
@@ -205,35 +219,65 @@ class _Keys(Lines):
         if not line.startswith(self._prefix):
             return UP
         key, colon, value = line[len(self._prefix) :].partition(": ")
-        if colon:
-            slot = self._slots[key] if key in self._slots else self._slot(key)
-            if slot is not None:
-                if not _PLAIN.fullmatch(value) or value in RESOLVED:
-                    quoted = _QUOTED.fullmatch(value)
-                    if quoted is None or not value.isprintable():
-                        return self._by_codec(line)
-                    value = quoted[1]
-                bit, before, after, phase = slot
-                return (bit, f"{before}{value}{after}", phase, None, None)
-        return self._by_codec(line)
+        if not colon:
+            return self._open(line, key[:-1]) if key.endswith(":") else self._by_codec(line)
+        slot = self._slots[key] if key in self._slots else self._slot(key)
+        if slot is None:
+            return self._by_codec(line)
+        bit, before, after, phase, special = slot
+        if not _PLAIN.fullmatch(value) or value in RESOLVED:
+            quoted = _QUOTED.fullmatch(value)
+            if special.__class__ is dict and value in special:
+                value = special[value]
+            elif quoted is not None and value.isprintable():
+                value = quoted[1]
+            else:
+                return self._by_codec(line)
+        if special.__class__ is str:
+            before, value = self._size(before, value, after, special)
+        return (bit, f"{before}{value}{after}", phase, None, None)
 
     def _slot(self, key: str) -> _Slot | None:
         element = self._element
         field = element.kind.by_key.get(key)
         slot: _Slot | None = None
-        if field is not None and field.value in _LEAVES and not field.many and field.owner is None:
+        if field is not None and field.owner is None and not field.many and field.value in _SIMPLE:
             bit = element.bits[key]
+            special = field.unit if field.value == "size" else _WORDS.get(field.value)
             if field.where is ATTRIBUTE and self._phase == HEAD:
-                slot = (bit, f" {field.xml}='", "'", None)
+                slot = (bit, f" {field.xml}='", "'", None, special)
             elif field.where is TEXT and self._phase == HEAD and not element.pair:
-                slot = (bit, ">", f"</{element.tag}>", element.phases[DONE])
+                slot = (bit, ">", f"</{element.tag}>", element.phases[DONE], special)
             elif field.where is ELEMENT and self._phase != DONE:
                 tag = element.name(field)
                 start, phase = self._start()
-                slot = (bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase)
+                slot = (bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase, special)
         self.memory.count()
         self._slots[key] = slot
         return slot
+
+    def _size(self, before: str, value: str, after: str, printed: str) -> tuple[str, str]:
+        """Return what stands before a size's number, with its unit where that is an element's, and the rest."""
+        try:
+            number, unit = parse(value, printed)
+        except ValueError:
+            raise NotAccepted from None
+        if not number or unit == "":
+            raise NotAccepted
+        if unit is None:
+            return before, number
+        if after == "'":
+            return before, f"{number}' unit='{unit}"
+        return f"{before[:-1]} unit='{unit}'>", number
+
+    def _open(self, line: str, key: str) -> Entry:
+        """Return the line of a key whose value stands on the lines behind it."""
+        field = self._element.kind.by_key.get(key)
+        if field is None or field.where is not ELEMENT or ":" in key:
+            return self._by_codec(line)
+        start, phase = self._start()
+        text, inner = self._child(field, OPEN, None, start)
+        return (self._element.bits[key], text, phase, inner, None)
 
     def _start(self) -> tuple[str, Lines | None]:
         """Return what stands in front of a child, and the phase after it."""

@@ -25,6 +25,9 @@ class Change(NamedTuple):
     space: str = ""
 
 
+_NONE = Change()
+
+
 def regular(unit: str, level: int) -> str:
     """Return the gap of a line at *level* where a level is *unit*."""
     return "\n" + ("\t" if unit == "tab" else " " * int(unit)) * level
@@ -51,7 +54,7 @@ _common_unit = lru_cache(4096)(_unit_of)
 def change(expected: str, wanted: str) -> Change:
     """Return how *wanted* differs from *expected*."""
     if wanted == expected:
-        return Change()
+        return _NONE
     have, want = _GAP.fullmatch(expected), _GAP.fullmatch(wanted)
     if have is None or want is None or have[1]:
         return Change(space=spaces_to_text(wanted) or "")

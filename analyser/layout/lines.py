@@ -45,6 +45,7 @@ _LINE = re.compile(
     r"""|([ ]*)(<!--(?:(?!--)[ -~])*-->)""",
     re.ASCII | re.VERBOSE,
 )
+_NEW_LINES = ["\n" + "  " * level for level in range(DEEPEST + 2)]
 _INDENT = ["  " * level for level in range(DEEPEST)]
 _QUOTE = re.compile("""['"]""")
 
@@ -202,7 +203,7 @@ def regular(data: bytes) -> Regular | None:
         if not words.fits("open", text):
             return None
         words.add("open", "", text)
-    own = ["\n" + _INDENT[depth] for depth in levels]
+    own = [_NEW_LINES[depth] for depth in levels]
     gaps_before[0] = None
     if gaps_before[1:] != own[1:]:
         add_gaps(levels, own, gaps_before, words)
@@ -241,17 +242,19 @@ def _apply(canonical: str, layout: str) -> str | None:
     lines: list[tuple[_Line, int]] = []
     for raw in canonical.removesuffix("\n").split("\n"):
         line = _lines[raw]
-        if line is None or line.close:
+        if line is None:
             return None
-        if line.form == _END:
+        form, indent, _, _, shape, close, _, _, _ = line
+        if close:
+            return None
+        if form == _END:
             if not opened:
                 return None
-            shapes.append(f"/{opened.pop()}")
-        else:
-            shapes.append(line.shape)
-            if line.form == _START:
-                opened.append(line.shape)
-        lines.append((line, line.indent >> 1))
+            shape = f"/{opened.pop()}"
+        elif form == _START:
+            opened.append(shape)
+        shapes.append(shape)
+        lines.append((line, indent >> 1))
     if words.get("shape") != f"{crc32(''.join(shapes).encode()):08x}":
         words = {name: unbound(name, value) for name, value in words.items()}
     if "open" in words:
@@ -292,7 +295,8 @@ def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | No
         base, rest = "", words.get("indent", "")
     indent = ordinals.from_text(rest, len(levels), "")
     blank = ordinals.from_text(words.get("blank", ""), len(levels), "1")
-    found = [gaps.regular(base or "2", level) for level in levels]
+    unit = base or "2"
+    found = [_NEW_LINES[level] for level in levels] if unit == "2" else [gaps.regular(unit, level) for level in levels]
     if indent or blank:
         for place in sorted(indent.keys() | blank.keys()):
             found[place] = gaps.changed(found[place], gaps.Change(indent.get(place, ""), blank.get(place, "")))
@@ -301,49 +305,44 @@ def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | No
 
 def _bodies(words: dict[str, str], lines: list[_Line]) -> list[str]:
     """Return the lines without indentation, with other quotes and other ends of tags."""
-    elements = [line for line in lines if line.form < _END]
-    quotes = _quotes(words, elements) if "quotes" in words else [line.quotes for line in elements]
-    base, rest = split(words.get("slash", ""), ("space",))
-    slashes = ordinals.from_text(rest, sum(line.empty for line in elements), PLAIN)
-    brackets = ordinals.from_text(words.get("bracket", ""), sum(not line.empty for line in elements), PLAIN)
-    own = " " if base else ""
-    bodies = []
-    numbers = [0, 0]
-    place = 0
-    for line in lines:
-        body = line.double if '"' in line.quotes else line.single
-        if line.form < _END:
-            wanted = quotes[place]
-            place += 1
-            if wanted != line.quotes:
-                parts = _QUOTE.split(body, 2 * len(wanted))
-                pairs = "".join([quote * 2 for quote in wanted])
-                body = "".join([part + quote for part, quote in zip(parts, pairs, strict=False)]) + parts[-1]
-            number = numbers[line.empty]
-            numbers[line.empty] += 1
-            close = close_of(slashes.get(number), own) if line.empty else close_of(brackets.get(number), "")
-            if close:
-                end = "/>" if line.empty else ">"
-                body = body.replace(end, close + end, 1) if not line.empty else body[:-2] + close + end
-        bodies.append(body)
+    bodies = [line.double if '"' in line.quotes else line.single for line in lines]
+    if "quotes" in words:
+        _set_quotes(words["quotes"], lines, bodies)
+    if "slash" in words or "bracket" in words:
+        _set_closes(words, lines, bodies)
     return bodies
 
 
-def _quotes(words: dict[str, str], elements: list[_Line]) -> list[str]:
-    """Return the quote characters of the attributes of each element."""
-    count = sum(len(line.quotes) for line in elements)
-    base, rest = split(words["quotes"], QUOTES)
-    exceptions = ordinals.from_text(rest, count, PLAIN)
-    found = []
+def _set_quotes(text: str, lines: list[_Line], bodies: list[str]) -> None:
+    own = "".join([line.quotes for line in lines])
+    base, rest = split(text, QUOTES)
+    wanted = [QUOTES[base]] * len(own) if base else list(own)
+    for place in ordinals.from_text(rest, len(own), PLAIN):
+        wanted[place] = OTHER_QUOTE[wanted[place]]
+    all_wanted = "".join(wanted)
     place = 0
-    for line in elements:
-        wanted = ""
-        for own in line.quotes:
-            quote = QUOTES.get(base, own)
-            wanted += OTHER_QUOTE[quote] if place in exceptions else quote
-            place += 1
-        found.append(wanted)
-    return found
+    for number, line in enumerate(lines):
+        count = len(line.quotes)
+        if count:
+            quotes = all_wanted[place : place + count]
+            place += count
+            if quotes != line.quotes:
+                parts = _QUOTE.split(bodies[number], 2 * count)
+                pairs = "".join([quote * 2 for quote in quotes])
+                bodies[number] = "".join([part + quote for part, quote in zip(parts, pairs, strict=False)]) + parts[-1]
+
+
+def _set_closes(words: dict[str, str], lines: list[_Line], bodies: list[str]) -> None:
+    empty = [number for number, line in enumerate(lines) if line.empty]
+    others = [number for number, line in enumerate(lines) if line.form < _END and not line.empty]
+    base, rest = split(words.get("slash", ""), ("space",))
+    slashes = ordinals.from_text(rest, len(empty), PLAIN)
+    for place, number in enumerate(empty):
+        close = close_of(slashes.get(place), " " if base else "")
+        if close:
+            bodies[number] = f"{bodies[number][:-2]}{close}/>"
+    for place, how in ordinals.from_text(words.get("bracket", ""), len(others), PLAIN).items():
+        bodies[others[place]] = bodies[others[place]].replace(">", f"{close_of(how, '')}>", 1)
 
 
 @cache
