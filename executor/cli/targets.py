@@ -117,14 +117,13 @@ def find(hypervisor: Hypervisor, name: str, namespace: str | None = None) -> Dom
 
 def mark_of(domain: Domain) -> Mark | None:
     """Return the mark that *domain* carries; None where it has none, or vanishes as it is read."""
+    from executor.engine import store
     from executor.hypervisor.errors import NotFound, Unsupported
-    from executor.plan import mark
 
     try:
-        text = domain.metadata(mark.URI)
+        return store.mark_of(domain)
     except (NotFound, Unsupported):
         return None
-    return mark.read(text) if text else None
 
 
 def on_each(

@@ -41,7 +41,10 @@ class Guest:
 def mark_of(domain: Domain) -> Mark | None:
     """Return the mark that *domain* carries, as it runs or else in its definition."""
     text = domain.metadata(marks.URI)
-    return marks.read(text) if text is not None else None
+    if text is None:
+        return None
+    # libvirt hands the element out without its namespace.
+    return marks.read(text.replace("<applied", f'<applied xmlns="{marks.URI}"', 1))
 
 
 def guests(hypervisor: Hypervisor) -> Iterator[tuple[Guest, DomainState]]:

@@ -1,0 +1,228 @@
+"""One VirtualMachine made so on the node: found, adopted or refused, planned, carried out, started or stopped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from executor.engine import act, power, resolve, store
+from executor.plan import actions, actual
+from executor.plan import domain as planner
+from executor.plan import mark as marks
+from executor.plan.actions import listed
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from executor.engine.source import Declarations, Declared
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
+    from executor.plan.actual import Actual
+    from executor.plan.domain import Difference
+    from executor.plan.mark import Mark
+
+
+class Outcome(StrEnum):
+    """What became of an object, in kubectl's words, and one of ours."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done for an object; ``notes`` are what a person should know besides."""
+
+    outcome: Outcome
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object and what there is of it. ``domain`` and ``there`` are None where there is nothing yet."""
+
+    declared: Declared
+    wanted: dict[str, Any]
+    secrets: tuple[tuple[str | int, ...], ...]
+    domain: Domain | None
+    there: Actual | None
+    mark: Mark | None
+    """What the domain carries: None where there is none, or it is not ours."""
+
+    @property
+    def adopting(self) -> bool:
+        """Whether it is somebody else's domain so far."""
+        return self.domain is not None and self.mark is None
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """What was applied last."""
+        return self.mark.last("spec", "domain") if self.mark is not None else None
+
+    def differences(self) -> list[Difference]:
+        """Return where what is there is not what is wanted; nothing where there is nothing."""
+        return planner.diff(self.wanted, self.there, self.last) if self.there is not None else []
+
+
+_KEPT: Final = ("name", "namespace", "labels", "annotations", "uid")
+
+
+def observe(domain: Domain) -> Actual:
+    """Return *domain* as the planner reads it."""
+    persistent = domain.persistent
+    live = domain.xml(secure=True) if domain.active else None
+    inactive = domain.xml(secure=True, inactive=True) if persistent or live is None else live
+    return actual.read(inactive, live, persistent=persistent)
+
+
+def look(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> Case:
+    """Return *declared* with what there is of it. Raises KubevmmError where it would be somebody else's guest."""
+    resolved = resolve.resolve(declared.object, declared.ref, every)
+    domain, mark = _find(hypervisor, declared, resolved)
+    wanted = resolved.domain
+    if domain is None:
+        return Case(declared, wanted, resolved.secrets, None, None, None)
+    if not resolved.given_uuid:
+        wanted = {**wanted, "uuid": domain.uuid}
+    return Case(declared, wanted, resolved.secrets, domain, observe(domain), mark)
+
+
+def _find(hypervisor: Hypervisor, declared: Declared, resolved: resolve.Resolved) -> tuple[Domain | None, Mark | None]:
+    ref = declared.ref
+    by_uuid = store.by_uuid(hypervisor, resolved.domain["uuid"])
+    by_name = store.by_name(hypervisor, resolved.domain["name"])
+    if by_uuid is not None and by_name is not None and by_uuid.uuid != by_name.uuid:
+        raise KubevmmError(
+            f"{ref}: the UUID {by_uuid.uuid} is the domain {by_uuid.name}'s, and the name {by_name.name} another one's",
+            hint="give the spec the name or the UUID of one of them",
+        )
+    domain = by_uuid or by_name
+    mark = store.mark_of(domain) if domain is not None else None
+    if domain is not None and mark is not None:
+        owner = store.Guest(domain, mark).ref
+        if owner != ref:
+            raise KubevmmError(
+                f"{ref}: the domain {domain.name} belongs to {owner} in the namespace {owner.namespace}",
+                hint="two objects cannot be one guest: give one of them another spec.domain.name and uuid",
+            )
+        return domain, mark
+    ours = store.lookup(hypervisor, ref)
+    if ours is None:
+        return domain, None
+    if domain is not None:
+        raise KubevmmError(f"{ref} is the domain {ours.domain.name}; the domain {domain.name} is another one")
+    return ours.domain, ours.mark
+
+
+def check(case: Case) -> None:
+    """Raise KubevmmError where *case* would change a guest that is not ours."""
+    if not case.adopting or case.domain is None:
+        return
+    name = case.domain.name
+    paths = tuple(each.path for each in case.differences() if not each.running)
+    if power.would_change(case.declared.object, case.domain):
+        paths = (*paths, "runStrategy")
+    if paths:
+        raise KubevmmError(
+            f"{case.declared.ref}: the domain {name} is here, is not managed, and differs: {listed(paths)}",
+            hint=f"`virtctl diff -f {case.declared.file}` shows how; `virtctl adopt -f {case.declared.file}` takes it "
+            "over as it is, and the next apply changes it",
+        )
+
+
+def steps(case: Case, *, defined: bool = False) -> list[actions.Action]:
+    """Return the plan for *case*."""
+    spec = case.declared.object.get("spec") or {}
+    return planner.plan(
+        case.wanted,
+        case.there,
+        case.last,
+        mark=mark_for(case),
+        live_updates=spec.get("updateStrategy") != "OnRestart",
+        repair=spec.get("driftPolicy") != "Report",
+        defined=defined,
+    )
+
+
+def apply(hypervisor: Hypervisor, case: Case) -> Result:
+    """Make the guest what *case* wants. Raises KubevmmError where libvirt refuses; the next pass goes on from there."""
+    check(case)
+    adopting = case.adopting
+    done = steps(case)
+    at = next((n + 1 for n, step in enumerate(done) if isinstance(step, actions.Define)), 0)
+    domain = act.run(hypervisor, case.domain, done[:at])
+    if domain is None:
+        raise AssertionError(done)
+    if at:
+        again = replace(case, domain=domain, there=observe(domain))
+        done = done[:at] + steps(again, defined=True)
+    act.run(hypervisor, domain, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
+    waits = _waits(done)
+    if any(step.changes for step in done):
+        left = planner.settle(case.wanted, observe(domain), case.last, mark_for(case))
+        act.run(hypervisor, domain, left)
+        waits = _waits(left)
+    power_note = power.settle(case.declared.object, domain, new=case.domain is None)
+    notes = tuple(note for note in (*waits, power_note) if note)
+    if case.domain is None:
+        return Result(Outcome.CREATED, notes)
+    if adopting:
+        return Result(Outcome.ADOPTED, notes)
+    changed = any(step.changes for step in done) or power_note
+    return Result(Outcome.CONFIGURED if changed else Outcome.UNCHANGED, notes)
+
+
+def foretell(case: Case) -> Result:
+    """Return what `apply` would say, without doing anything."""
+    check(case)
+    if case.domain is None:
+        return Result(Outcome.CREATED)
+    done = steps(case)
+    if case.adopting:
+        return Result(Outcome.ADOPTED)
+    changed = any(step.changes for step in done) or power.would_change(case.declared.object, case.domain)
+    return Result(Outcome.CONFIGURED if changed else Outcome.UNCHANGED, _waits(done))
+
+
+def mark_for(case: Case) -> Mark:
+    """Return the mark that the guest carries when *case* is applied."""
+    obj, ref = case.declared.object, case.declared.ref
+    before = case.mark.applied.get("metadata", {}) if case.mark is not None else {}
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key in _KEPT}
+    metadata["namespace"] = ref.namespace
+    metadata["creationTimestamp"] = before.get("creationTimestamp") or now()
+    spec = {**(obj.get("spec") or {}), "domain": _without(case.wanted, case.secrets)}
+    applied = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata, "spec": spec}
+    uid = str(metadata.get("uid") or case.wanted["uuid"])
+    made = marks.make(ref.namespace, ref.name, uid, applied)
+    hidden = [path for path in case.secrets if path not in made.secrets]
+    return replace(made, secrets=(*made.secrets, *hidden))
+
+
+def now() -> str:
+    """Return the time, as Kubernetes writes it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _without(domain: dict[str, Any], secrets: tuple[tuple[str | int, ...], ...]) -> dict[str, Any]:
+    """Return *domain* without what stands at the paths *secrets*, which count from the object's root."""
+    out: Any = domain
+    for path in secrets:
+        out = _cut(out, path[2:])
+    return dict(out)
+
+
+def _cut(node: Any, path: tuple[str | int, ...]) -> Any:
+    step, rest = path[0], path[1:]
+    if isinstance(node, list) and isinstance(step, int):
+        return [*node[:step], _cut(node[step], rest), *node[step + 1 :]]
+    if not rest:
+        return {key: value for key, value in node.items() if key != step}
+    return {**node, step: _cut(node[step], rest)}
+
+
+def _waits(done: list[actions.Action]) -> tuple[str, ...]:
+    return tuple(step.describe() for step in done if isinstance(step, actions.RestartRequired))

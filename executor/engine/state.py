@@ -1,0 +1,70 @@
+"""A folder for what libvirt cannot keep itself: the objects of networks and pools as they were applied last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analyser import files
+from executor.engine.objects import Ref, ref_of
+
+if TYPE_CHECKING:
+    from executor.engine.source import Declared
+    from executor.hypervisor.hypervisor import Hypervisor
+
+VARIABLE: Final = "KUBEVMM_STATE"
+"""The environment variable that names another folder."""
+
+SYSTEM: Final = Path("/var/lib/kubevmm")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An object as it was applied last."""
+
+    ref: Ref
+    object: dict[str, Any]
+
+
+def folder(hypervisor: Hypervisor) -> Path:
+    """Return where the objects behind this connection are kept."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        base = Path(given)
+    elif os.geteuid() == 0:
+        base = SYSTEM
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kubevmm"
+    # One machine may have several libvirts.
+    return base / hashlib.sha256(hypervisor.connection.uri.encode()).hexdigest()[:16]
+
+
+def load(hypervisor: Hypervisor, kind: str, uuid: str) -> Kept | None:
+    """Return what is kept of the one with that UUID; None where there is nothing, or nothing that can be read."""
+    try:
+        found = json.loads(_path(hypervisor, kind, uuid).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return Kept(ref_of(found), found) if isinstance(found, dict) else None
+
+
+def save(hypervisor: Hypervisor, declared: Declared, uuid: str) -> None:
+    """Keep *declared*; nothing is written where that is kept already."""
+    path = _path(hypervisor, declared.ref.kind, uuid)
+    obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
+    before = load(hypervisor, declared.ref.kind, uuid)
+    if before is None or before.object != obj:
+        files.write(path, json.dumps(obj, ensure_ascii=False).encode(), mode=0o600)
+
+
+def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:
+    """Keep it no longer."""
+    _path(hypervisor, kind, uuid).unlink(missing_ok=True)
+
+
+def _path(hypervisor: Hypervisor, kind: str, uuid: str) -> Path:
+    return folder(hypervisor) / f"{kind.lower()}-{uuid}.json"
