@@ -28,6 +28,7 @@ class Actual:
     persistent: bool = True
     number: int | None = None
     live_xml: bytes = field(default=b"", repr=False)
+    inactive_xml: bytes = field(default=b"", repr=False)
 
     @cached_property
     def raw(self) -> dict[str, Any]:
@@ -51,10 +52,11 @@ def read(inactive: str | bytes, live: str | bytes | None = None, *, persistent: 
     what is no XML of libvirt.
     """
     definition, _ = document(inactive)
+    text = _bytes(inactive)
     if live is None:
-        return Actual(definition, persistent=persistent)
+        return Actual(definition, persistent=persistent, inactive_xml=text)
     running, number = document(live)
-    return Actual(definition, running, running=True, persistent=persistent, number=number, live_xml=_bytes(live))
+    return Actual(definition, running, True, persistent, number, live_xml=_bytes(live), inactive_xml=text)
 
 
 def document(xml: str | bytes) -> tuple[dict[str, Any], int | None]:

@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lxml import etree
+
+from analyser import xmlreader
 from analyser.codec.encode import encode
 from executor.plan import actions, foreign, live, rules
 from executor.plan import mark as marks
@@ -119,6 +122,27 @@ def settle(
     mark = _noted(mark, actual, pending, wanted)
     out: list[actions.Action] = [] if mark == actual.mark else [_set_mark(mark, actual, config=False)]
     return [*out, actions.RestartRequired(pending)] if pending else out
+
+
+def release(actual: Actual) -> list[actions.Action]:
+    """Return how the domain is given back to plain libvirt: without our mark, and else as it is.
+
+    Where the mark is all of the metadata, libvirt leaves an empty element behind: the last step, which the release does
+    not depend on, defines the domain without.
+    """
+    if actual.mark is None:
+        return []
+    alone = actual.persistent and set(foreign.elements(str(actual.inactive["metadata"]))) == {marks.URI}
+    out: list[actions.Action] = [
+        actions.SetMark(marks.URI, marks.KEY, None, in_live=actual.running, in_config=actual.persistent)
+    ]
+    if alone:
+        (root,) = xmlreader.parse(actual.inactive_xml)
+        for metadata in root.findall("metadata"):
+            root.remove(metadata)
+        xml = etree.tostring(root, encoding="unicode")
+        out.append(actions.Define("domain", str(actual.inactive.get("name", "")), xml, ("metadata",)))
+    return out
 
 
 def _undone(running: Merged, desired: dict[str, Any], actual: Actual) -> list[Path]:

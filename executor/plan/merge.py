@@ -116,9 +116,13 @@ class _Merge:
                 out[key] = merged
         kept = rules.KEPT.get(kind.name, frozenset())
         for key, said in last.items():
-            if key in wanted or key not in actual or key in kept or key in rules.KEPT_EVERYWHERE:
+            if key in wanted or key not in actual or key in rules.KEPT_EVERYWHERE:
                 continue
             where = kind.by_key.get(key)
+            if key in kept:
+                if where is not None and where.value == "map" and said.__class__ is dict:
+                    out[key] = self.map(actual[key], {}, said, where.type, (*path, key))
+                continue
             if where is not None and where.where is REFERENCE:
                 continue
             left = self.removed(where, key, actual[key], said, kind, (*path, key))
@@ -306,8 +310,14 @@ class _Merge:
             changed = any(change.path[depth : depth + len(trigger)] == trigger for change in self.changes[start:])
             if changed:
                 for key in followers:
-                    if key in out and key in actual and out[key] is actual[key] and key not in wanted:
-                        del out[key]
+                    if key not in out or key not in actual:
+                        continue
+                    where = kind.by_key[key]
+                    if key not in wanted:
+                        if out[key] is actual[key]:
+                            del out[key]
+                    elif where.value == "map" and not where.many:
+                        out[key] = plain(wanted[key], where.type)
         for first, second in rules.DOUBLED.get(kind.name, ()):
             spoken = {c.path[depth] for c in self.changes[start:] if c.cause is not Cause.OUTSIDE}
             old = second in wanted and second in last and equal(wanted[second], last[second], kind, second)

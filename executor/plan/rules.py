@@ -49,13 +49,15 @@ EMPTY = frozenset({
 KEPT: dict[str, frozenset[str]] = {
     "domain": frozenset({"name", "uuid", "type", "memory", "vcpu", "os", "id", "devices"}),
     "domain/os": frozenset({"type"}),
-    "domain/os/type": frozenset({"arch", "machine"}),
+    "domain/os/type": frozenset({"arch", "machine", "value"}),
+    "domain/vcpu": frozenset({"value"}),
     "domain/devices": frozenset({"emulator"}),
     "domain/devices/disk/target": frozenset({"dev"}),
     "network": frozenset({"name", "uuid", "mac"}),
     "pool": frozenset({"name", "uuid", "type"}),
 }
-"""What every document has, or libvirt chooses where nobody does: taken out of the spec, it stays as it is."""
+"""What every document has, or libvirt chooses where nobody does: taken out of the spec, it stays, less what
+was said inside of it and need not be there."""
 
 KEPT_EVERYWHERE = frozenset({"address", "mac", "alias"})
 """Keys of addresses: a device whose address is no longer written keeps it, since the guest knows it by that."""

@@ -18,7 +18,7 @@ ENDS = {"destroy": 0, "restart": 1, "rename-restart": 2, "preserve": 3}
 def read(guest: Any) -> actual.Actual:
     """Return *guest*, a libvirt domain, as the planner reads it."""
     live = guest.XMLDesc(SECURE) if guest.isActive() else None
-    inactive = guest.XMLDesc(SECURE | libvirt.VIR_DOMAIN_XML_INACTIVE) if guest.isPersistent() else live
+    inactive = guest.XMLDesc(SECURE | (libvirt.VIR_DOMAIN_XML_INACTIVE if guest.isPersistent() else 0))
     return actual.read(inactive, live, persistent=bool(guest.isPersistent()))
 
 

@@ -1,0 +1,50 @@
+"""The mark says whose a document is and what was applied, and no secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from executor.plan import mark as marks
+from executor.plan.actual import read
+from tests.plan.guest import DEFINITION, mark_of, ours, spec
+
+WITHOUT = DEFINITION.replace(DEFINITION[DEFINITION.index("  <metadata>") : DEFINITION.index("  <memory ")], "")
+
+
+def test_a_mark_is_read_as_it_was_written() -> None:
+    mark = marks.Mark(
+        "default", "web-1", "1f", {"spec": {"domain": {"title": "<&'\"é>"}}}, (), ("cpu",), 7, (("a.b", "0123"),)
+    )
+    assert marks.read(mark.element()) == mark
+    assert marks.read(f'<a xmlns="http://a"/>\n{mark.element()}') == mark
+
+
+def test_a_guest_without_a_mark_has_none() -> None:
+    assert read(DEFINITION).mark is None
+    assert read(WITHOUT).mark is None
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", "null", '{"spec":', "", "[" * 100_000])
+def test_a_mark_that_cannot_be_read_is_none_or_says_nothing(broken: str) -> None:
+    xml = f'<k:applied xmlns:k="{marks.URI}" name="n"><k:object>{broken}</k:object></k:applied>'
+    mark = marks.read(xml)
+    assert mark is None or mark.last("spec", "domain") is None
+
+
+def test_secrets_are_left_out_and_known_to_have_been_there() -> None:
+    wanted = spec()
+    assert "old-secret" in wanted["devices"]["graphics"][0].values()
+    mark = marks.read(mark_of(wanted).element())
+    assert mark is not None
+    assert "old-secret" not in repr(mark)
+    assert "passwd" not in mark.applied["spec"]["domain"]["devices"]["graphics"][0]
+    last = mark.last("spec", "domain")
+    assert last is not None
+    assert "(secret)" in last["devices"]["graphics"][0].values()
+
+
+def test_what_was_applied_is_found_in_the_guest() -> None:
+    there = ours(DEFINITION, spec())
+    assert there.mark is not None
+    assert there.mark.last("spec", "domain", "os") == spec()["os"]
+    assert there.mark.last("spec", "network") is None
