@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from executor.cli.console import console
 from executor.cli.pause import pause
 from executor.cli.reset import reset
 from executor.cli.restart import restart
@@ -17,7 +18,7 @@ from executor.cli.stop import stop
 if TYPE_CHECKING:
     import typer
 
-VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore)
+VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore, console)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,1 @@
+"""What virtctl's verbs do to guests that really run, seen from inside them."""

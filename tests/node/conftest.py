@@ -1,0 +1,147 @@
+"""One private libvirtd for all these tests, and guests that really boot."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import select
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from executor.hypervisor.console import Console
+from executor.hypervisor.hypervisor import Hypervisor
+from tests.cli.command import virtctl
+from tests.harness.guest import document, guest_files
+from tests.harness.libvirtd import Libvirtd
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from executor.hypervisor.domain import Domain
+
+PATIENCE = 90.0
+"""Seconds after which a guest that says nothing is taken to have failed; far more than it takes."""
+
+
+class Tick(NamedTuple):
+    """What the guest writes each second."""
+
+    number: int
+    disks: list[str]
+    nics: list[str]
+
+
+TICK = re.compile(rb"tick (\d+) disks=(\S*) nics=(\S*) cpus=\S+ memory=\d+\r?\n")
+
+
+class Machine:
+    """A guest that runs, with its serial console open."""
+
+    def __init__(self, uri: str, domain: Domain, folder: Path) -> None:
+        self.uri = uri
+        self.domain = domain
+        self.name = domain.name
+        self.folder = folder
+        self._console: Console | None = None
+        self._unread = b""
+
+    def virtctl(self, *arguments: str | Path, code: int = 0, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run virtctl against the guest's libvirt; it must end with *code*."""
+        done = virtctl(*arguments, stdin=stdin, env={"LIBVIRT_DEFAULT_URI": self.uri})
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done
+
+    def boot(self) -> Tick:
+        """Start it, unless it runs, and wait until it says that it has booted."""
+        if not self.domain.active:
+            self.domain.start()
+        self.let_go()
+        return self.tick()
+
+    def expect(self, pattern: bytes) -> re.Match[bytes]:
+        """Return the next match of what the guest writes."""
+        if self._console is None:
+            self._console = Console(self.domain, force=True)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if found := re.search(pattern, self._unread):
+                self._unread = self._unread[found.end() :]
+                return found
+            assert time.monotonic() < deadline, (pattern, self._unread[-2000:])
+            if select.select([self._console.socket], [], [], 1)[0]:
+                piece = self._console.socket.recv(65536)
+                assert piece, (pattern, "the console ended", self._unread[-2000:])
+                self._unread += piece
+
+    def tick(self) -> Tick:
+        """Return the next line of the guest's counter that is written from now on."""
+        if self._console is not None:
+            while select.select([self._console.socket], [], [], 0)[0] and (piece := self._console.socket.recv(65536)):
+                self._unread = piece
+            self._unread = b""
+        number, disks, nics = self.expect(TICK.pattern).groups()
+        return Tick(int(number), *(text.decode().split(",") if text else [] for text in (disks, nics)))
+
+    def until(self, what: str, names: set[str], *, there: bool = True) -> Tick:
+        """Return the first tick in which the guest sees *names* among its *what* (disks, nics), or none of them."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            tick = self.tick()
+            seen = set(getattr(tick, what))
+            if names <= seen if there else not names & seen:
+                return tick
+            assert time.monotonic() < deadline, (what, names, tick)
+
+    def let_go(self) -> None:
+        """Close the console."""
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+        self._unread = b""
+
+
+@pytest.fixture(scope="session")
+def libvirtd() -> Iterator[Libvirtd]:
+    with Libvirtd() as daemon:
+        if daemon.system:
+            # libvirt locks a console's terminal there.
+            (daemon.folder / "run" / "lock").mkdir(exist_ok=True)
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
+    with Hypervisor(libvirtd.uri) as hypervisor:
+        yield hypervisor
+
+
+@pytest.fixture(scope="session")
+def files(libvirtd: Libvirtd) -> tuple[Path, Path]:
+    folder = libvirtd.folder / "guest"
+    folder.mkdir(mode=0o755)
+    return guest_files(folder)
+
+
+@pytest.fixture(scope="module")
+def machine(
+    libvirtd: Libvirtd, qemu: Hypervisor, files: tuple[Path, Path], request: pytest.FixtureRequest
+) -> Iterator[Machine]:
+    """One guest for a module's tests, booted."""
+    name = "seen-" + request.module.__name__.rpartition("_")[2]
+    domain = qemu.domains.define(document(name, *files))
+    disks = libvirtd.folder / f"disks-{name}"
+    disks.mkdir(mode=0o777)
+    disks.chmod(0o777)
+    machine = Machine(libvirtd.uri, domain, disks)
+    try:
+        machine.boot()
+        yield machine
+    finally:
+        machine.let_go()
+        with contextlib.suppress(Exception):
+            domain.destroy()
+        domain.undefine(nvram="delete", tpm="delete")
