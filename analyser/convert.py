@@ -40,6 +40,11 @@ def form_of(data: bytes) -> Form:
     return "xml" if head[:1] == b"<" or data[:4] == b"\x4c\x6f\xa7\x94" else "yaml"
 
 
+def target_of(data: bytes, to: Form | None = None) -> Form:
+    """Return the form that *data* is converted to: *to*, or else the other one."""
+    return to or ("yaml" if form_of(data) == "xml" else "xml")
+
+
 def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
     """Return *data* in the other form, or in the form *to*; raises InputError with file, line and path.
 
@@ -47,7 +52,7 @@ def convert(data: bytes, *, file: str, to: Form | None = None) -> Converted:
     read and printed anew.
     """
     form = form_of(data)
-    target = to or ("yaml" if form == "xml" else "xml")
+    target = target_of(data, to)
     fast = None if target == form else _fast(data, form)
     if fast is not None:
         return Converted(target, fast, 1)

@@ -28,43 +28,68 @@ _DEVICES = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 @dataclass(frozen=True)
 class Source:
-    """One input: ``path`` (None for standard input) and its place below the source that it was found in."""
+    """One input: ``path`` (None for standard input) and its place below the source that it was found in.
+
+    ``problem`` is why it cannot be read, where that is known already: ``read`` raises it, so that it fails alone.
+    """
 
     path: Path | None
     relative: Path
+    problem: InputError | None = None
 
     def __str__(self) -> str:
         return "<stdin>" if self.path is None else str(self.path)
 
 
 def sources(names: Iterable[str]) -> Iterator[Source]:
-    """Return the inputs that *names* mean, folders walked in order; raises InputError for one that is not there."""
+    """Return the inputs that *names* mean, folders walked in order; what cannot be read is among them."""
     for name in names:
         path = Path(name)
         if name == "-":
             yield Source(None, Path("stdin"))
-        elif path.is_dir():
+        elif os.path.isdir(name):  # noqa: PTH112  (pathlib's raises where a folder on the way is closed)
             yield from _below(path)
-        elif path.exists():
-            yield Source(path, Path(path.name))
         else:
-            raise InputError("no such file or folder", file=name)
+            try:
+                path.stat()
+            except FileNotFoundError:
+                yield Source(path, Path(path.name), InputError("no such file or folder", file=name))
+            except OSError as error:
+                yield Source(path, Path(path.name), _unreadable(error, name))
+            else:
+                yield Source(path, Path(path.name))
 
 
 def _below(folder: Path) -> Iterator[Source]:
-    def refuse(error: OSError) -> None:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(error.filename)) from None
-
-    for here, folders, names in os.walk(folder, onerror=refuse):
+    closed: list[OSError] = []
+    for here, folders, names in os.walk(folder, onerror=closed.append):
         folders.sort()
         for name in sorted(names):
             if name.endswith(ENDINGS):
                 path = Path(here, name)
-                yield Source(path, path.relative_to(folder))
+                yield Source(path, path.relative_to(folder), _not_a_file(path))
+    for error in closed:
+        path = Path(error.filename)
+        yield Source(path, path.relative_to(folder), _unreadable(error, error.filename))
+
+
+def _not_a_file(path: Path) -> InputError | None:
+    """Return the error for what is no file, but a pipe or a device: nobody meant to read that by naming its folder."""
+    try:
+        found = path.stat().st_mode
+    except OSError:
+        return None  # reading it says why
+    return None if stat.S_ISREG(found) else InputError("is not a file", file=str(path))
+
+
+def _unreadable(error: OSError, file: str) -> InputError:
+    return InputError(f"cannot be read: {error.strerror or error}", file=file)
 
 
 def read(source: Source) -> bytes:
     """Return the bytes of *source*, unzipped; raises InputError, also where there are more than MAX_BYTES of them."""
+    if source.problem is not None:
+        raise source.problem
     try:
         if source.path is None:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -76,7 +101,7 @@ def read(source: Source) -> bytes:
                 raise _too_large(source)
             data = unzip(data, str(source))
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=str(source)) from None
+        raise _unreadable(error, str(source)) from None
     except MemoryError:
         raise InputError("does not fit into memory", file=str(source)) from None
     if len(data) > MAX_BYTES:

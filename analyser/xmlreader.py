@@ -137,7 +137,7 @@ def _refuse_doctype(text: str, file: str | None) -> None:
 
 
 def _encoding(data: bytes, file: str | None) -> str:
-    """Return the encoding of *data*, by how it begins, as Python names it; raises InputError for what is none of XML."""
+    """Return the encoding of *data*, by how it begins, in Python's words; raises InputError for what is none of XML."""
     name = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
     if name is not None:
         return name

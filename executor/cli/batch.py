@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import files
-from analyser.convert import Converted, Form, convert
+from analyser.convert import Converted, Form, convert, target_of
 from executor.cli import messages
 from executor.cli.parallel import each
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_NO_MEMORY = "does not fit into memory"
 
 
 class Failure(NamedTuple):
@@ -41,16 +44,17 @@ def convert_all(names: list[str], output: str | None, to: str | None, jobs: int)
     if folder is None:
         return _to_one(inputs, output, form)
     failed = 0
-    written: dict[Path, files.Source] = {}
-    for source, result in _results([Job(source, folder, form) for source in inputs], jobs):
-        if isinstance(result, Failure):
+    todo = []
+    for job, problem in _without_clashes([Job(source, folder, form) for source in inputs]):
+        if problem is None:
+            todo.append(job)
+        else:
+            failed += 1
+            messages.failure(problem)
+    for result in each(_run, todo, jobs):
+        if result is not None:
             failed += 1
             messages.error(result.message, hint=result.hint)
-        elif result in written:
-            failed += 1
-            messages.error(f"{source}: would overwrite what {written[result]} became: {result}")
-        else:
-            written[result] = source
     if failed:
         messages.note(f"{failed} of {len(inputs)} failed")
     return 1 if failed else 0
@@ -84,30 +88,60 @@ def _to_one(inputs: list[files.Source], output: str | None, form: Form | None) -
         except KubevmmError as error:
             failed += 1
             messages.failure(error)
+        except MemoryError:
+            failed += 1
+            messages.error(f"{source}: {_NO_MEMORY}")
     sys.stdout.flush()
     return 1 if failed else 0
 
 
-def _results(jobs: list[Job], processes: int) -> Iterator[tuple[files.Source, Path | Failure]]:
-    yield from zip((job.source for job in jobs), each(_run, jobs, processes), strict=True)
+def _without_clashes(jobs: list[Job]) -> Iterator[tuple[Job, KubevmmError | None]]:
+    """Yield each job, with the error that keeps it from being done where it would overwrite an input or another output.
+
+    This is known before anything is written. Only inputs that share a name, but for its ending, need a look inside.
+    """
+    shared = Counter(_stem(job) for job in jobs)
+    inputs = {job.source.path.resolve(): job.source for job in jobs if job.source.path and shared[_stem(job)] > 1}
+    outputs: dict[Path, files.Source] = {}
+    for job in jobs:
+        problem: KubevmmError | None = None
+        if shared[_stem(job)] > 1:
+            try:
+                path = _target(job, target_of(files.read(job.source), job.to))
+            except KubevmmError as error:
+                yield job, error
+                continue
+            there = inputs.get(path.resolve())
+            if path in outputs:
+                problem = InputError(f"would overwrite what {outputs[path]} becomes: {path}", file=str(job.source))
+            elif there is not None and there.path != job.source.path:
+                problem = InputError(f"would overwrite another input, {there}", file=str(job.source))
+            else:
+                outputs[path] = job.source
+        yield job, problem
 
 
-def _run(job: Job) -> Path | Failure:
+def _run(job: Job) -> Failure | None:
     """Convert one input to its place below the output folder; runs in a worker."""
     try:
         result = convert(files.read(job.source), file=str(job.source), to=job.to)
-        path = _target(job, result.form)
-        files.write(path, result.text.encode())
+        files.write(_target(job, result.form), result.text.encode())
     except KubevmmError as error:
         return Failure(str(error), error.hint)
     except RecursionError:
         return Failure(f"{job.source}: nested too deeply", None)
-    return path
+    except MemoryError:
+        return Failure(f"{job.source}: {_NO_MEMORY}", None)
+    return None
+
+
+def _stem(job: Job) -> Path:
+    name = job.source.relative.name.removesuffix(".gz")
+    return job.source.relative.with_name(name.rpartition(".")[0] if name.endswith((".xml", ".yaml", ".yml")) else name)
 
 
 def _target(job: Job, form: Form) -> Path:
     if job.folder is None:
         raise InputError("no folder to write to", file=str(job.source))
-    name = job.source.relative.name.removesuffix(".gz")
-    stem = name.rpartition(".")[0] if name.endswith((".xml", ".yaml", ".yml")) else name
-    return job.folder / job.source.relative.with_name(f"{stem}.{form}")
+    stem = _stem(job)
+    return job.folder / stem.with_name(f"{stem.name}.{form}")

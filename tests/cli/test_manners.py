@@ -174,8 +174,9 @@ def test_ctrl_c_is_one_word_and_leaves_nothing_half_done(tmp_path: Path, verb: s
     source.mkdir()
     for number in range(200):
         (source / f"{number:03}.xml").write_bytes(GUEST.read_bytes())
-    os.mkfifo(source / "100.yaml")
-    arguments = [verb, str(source), "-j", "2", *(["-o", str(tmp_path / "out")] if verb == "convert" else [])]
+    pipe = tmp_path / "pipe.yaml"  # by its own name: in a folder, a pipe is not read
+    os.mkfifo(pipe)
+    arguments = [verb, str(pipe), str(source), "-j", "2", *(["-o", str(tmp_path / "out")] if verb == "convert" else [])]
     process = subprocess.Popen(
         [*VIRTCTL, *arguments],
         stdout=subprocess.PIPE,
@@ -184,7 +185,7 @@ def test_ctrl_c_is_one_word_and_leaves_nothing_half_done(tmp_path: Path, verb: s
         start_new_session=True,
     )
     # Opening waits until a worker reads from the pipe: then the work is surely under way.
-    writer = os.open(source / "100.yaml", os.O_WRONLY)
+    writer = os.open(pipe, os.O_WRONLY)
     os.killpg(process.pid, signal.SIGINT)
     os.close(writer)
     out, err = process.communicate(timeout=60)
