@@ -16,7 +16,7 @@ from analyser.codec.scalars import BOOLEANS
 from analyser.fastmemory import DEEPEST, LONGEST_LINE, NotAccepted
 from analyser.foreignlines import is_canonical
 from analyser.sizes import parse
-from analyser.yamllines import BLOCK, EMPTY, EMPTY_ITEM, LINES, OPEN, SCALAR, VALUE
+from analyser.yamllines import BLOCK, EMPTY, LINES, OPEN, SCALAR, VALUE
 from analyser.yamlscalars import RESOLVED
 from schemas.errors import InputError
 from schemas.table import ATTRIBUTE, ELEMENT, TEXT, Field, Type, table
@@ -179,6 +179,10 @@ class Element:
             raise NotAccepted
         return self.inside + text[len("<x>\n  ") : -len("\n</x>\n")]
 
+    def empty(self, field: Field, tag: str) -> str:
+        """Return the child of a ``map`` field with nothing in it, in XML with its line break."""
+        return f"{self.inside}<{tag}>{self.inside}</{tag}>" if field.pair else f"{self.inside}<{tag}/>"
+
     def attribute(self, key: str, value: Any) -> str:
         """Return the attribute *key*, with a space in front."""
         return self._encoded(key, value)[len("<x") : -len("/>\n")]
@@ -321,11 +325,13 @@ class _Keys(Lines):
         if field.many:
             if kind == OPEN:
                 return start, Items(element, field).first
-        elif kind == VALUE or (kind == EMPTY and value is dict):
+        elif kind == EMPTY and value is dict and field.value == "map":
+            return start + element.empty(field, tag), None
+        elif kind == VALUE:
             if field.value == "xml" and value and is_canonical([f"{self._prefix}{value}"], element.column):
                 return f"{start}{element.inside}<{tag}>{element.inside}  {value}{element.inside}</{tag}>", None
             if field.value != "xml" or not value:
-                return start + element.child(field.key, {} if kind == EMPTY else value), None
+                return start + element.child(field.key, value), None
         elif kind == OPEN and field.value == "map":
             return f"{start}{element.inside}<{tag}", element.inner(field).phases[HEAD]
         elif kind == BLOCK and field.value == "xml" and value == (0, "-"):
@@ -362,14 +368,14 @@ class _Items(Lines):
         element, field = self._items.element, self._items.field
         tag = element.name(field)
         value = line[len(self._prefix) + 2 :]
-        if field.value == "map" and value != "{}":
+        if value.startswith("#"):
+            raise NotAccepted
+        if field.value == "map":
+            if value == "{}":
+                return (1, element.empty(field, tag), self._rest, None, None)
             inner = element.inner(field).phases[HEAD]
             return (1, f"{element.inside}<{tag}", self._rest, inner, f"{self._prefix}  {value}")
         level, kind, _, value = LINES[line]
-        if (
-            level != 2 * element.column + 1
-            or (field.value in _LEAVES) != (kind == SCALAR)
-            or kind not in (SCALAR, EMPTY_ITEM)
-        ):
+        if level != 2 * element.column + 1 or kind != SCALAR or field.value not in _LEAVES:
             raise NotAccepted
-        return (1, element.child(field.key, [value() if kind == EMPTY_ITEM else value]), self._rest, None, None)
+        return (1, element.child(field.key, [value]), self._rest, None, None)

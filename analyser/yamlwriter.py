@@ -178,6 +178,16 @@ def _visible(match: re.Match[str]) -> str:
     return code_escape(ord(match[0]))
 
 
+def clear() -> None:
+    """Forget what strings look like."""
+    global _key_count  # noqa: PLW0603  # one bound for all levels together
+    _values.clear()
+    _integers.clear()
+    for memo in (_root_key, *_keys, *_item_keys):
+        memo.clear()
+    _key_count = 0
+
+
 def _key(key: object, keys: _KeyMemo, level: int) -> str:
     """Return *key* with its line break, indentation or dash, and colon, and remember it."""
     global _key_count  # noqa: PLW0603  # one bound for all levels together

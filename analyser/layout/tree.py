@@ -162,6 +162,11 @@ def _parts(tag: str) -> tuple[str, bool, str, tuple[Attribute, ...]]:
 _common_tag = lru_cache(8192)(_parts)
 
 
+def clear() -> None:
+    """Forget all tags."""
+    _common_tag.cache_clear()
+
+
 def read_canonical(text: str, *, well_formed: bool = False) -> Node | None:
     """Return virsh's print as ``read`` does, but with no text in a pair of tags that stands for an empty element."""
     document = read(text, well_formed=well_formed)

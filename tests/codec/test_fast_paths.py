@@ -125,6 +125,9 @@ ACCEPTED_XML = {
     "a name that cannot be an object's": domain(
         "<name>&lt;&gt;</name>\n<uuid>64e3ea9f-6e4f-4772-9798-8b4f3931ea4c</uuid>"
     ),
+    "devices with nothing in them, deeper": (
+        "<domainsnapshot>\n  <inactiveDomain>\n    <devices>\n    </devices>\n  </inactiveDomain>\n</domainsnapshot>\n"
+    ),
     "another kind": "<network>\n  <name>default</name>\n  <ip address='10.0.0.1' netmask='255.0.0.0'/>\n</network>\n",
     "a kind whose spec is the document": "<interface type='bridge' name='br0'>\n  <mtu size='1500'/>\n</interface>\n",
 }
@@ -283,6 +286,8 @@ REFUSED_YAML = {
     "flow style": SPEC + "    vcpu: {value: 2}\n",
     "an anchor": SPEC + "    title: &a b\n",
     "a comment behind a value": SPEC + "    title: b # c\n",
+    "a comment behind a dash": SPEC + "    devices:\n      disks:\n      - # c\n        type: file\n",
+    "a block with no lines": SPEC + "    metadata: |-\n    title: b\n",
     "a comment further in": SPEC + "    features:\n      acpi: {}\n        # c\n",
     "a comment between items": SPEC + "    devices:\n      disks:\n      - {}\n      # c\n      - {}\n",
     "an empty line": SPEC + "\n    title: b\n",

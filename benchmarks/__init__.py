@@ -1,0 +1,1 @@
+"""Measures of speed and memory, each against its peers in the same run: ``make bench``."""
