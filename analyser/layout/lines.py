@@ -36,7 +36,7 @@ _LONGEST = 200
 
 _START, _WHOLE, _END, _REMARK = range(4)
 
-_WORDS = frozenset({"open", "indent", "blank", "quotes", "slash", "bracket", "shape"})
+_WORDS = frozenset({"open", "indent", "blank", "space", "quotes", "slash", "bracket", "shape"})
 
 _HEAD = re.compile(r"<\?xml version=(?:'1.0'|\"1.0\")(?: encoding=(?:'[Uu][Tt][Ff]-8'|\"[Uu][Tt][Ff]-8\"))? ?\?>\s*")
 _LINE = re.compile(
@@ -146,14 +146,15 @@ def regular(data: bytes) -> Regular | None:
     opened: list[tuple[str, str]] = []
     elements: list[tuple[str, bool]] = []
     pairs: set[int] = set()
-    foreign = blank = level = 0
+    foreign = level = 0
+    blank = ""
     before = _END
     for raw in wanted.split("\n"):
         line = _lines[raw]
         if line is None:
-            if raw:
+            if raw.strip(" \t"):
                 return None
-            blank += 1
+            blank += f"{raw}\n"
             continue
         form, indent, name, line_quotes, shape, close, is_empty, single, double = line
         if form == _END:
@@ -185,8 +186,8 @@ def regular(data: bytes) -> Regular | None:
                     own_quotes += ('"' if foreign else "'") * len(line_quotes)
         before = form
         levels.append(level)
-        gaps_before.append("\n" * (1 + blank) + " " * indent)
-        blank = 0
+        gaps_before.append(f"\n{blank}{' ' * indent}")
+        blank = ""
         if form == _START:
             opened.append((name, shape))
             level += 1
@@ -296,10 +297,11 @@ def _gaps(words: dict[str, str], levels: list[int], room: int) -> list[str] | No
     indent = ordinals.from_text(rest, len(levels), "")
     blank = ordinals.from_text(words.get("blank", ""), len(levels), "1")
     unit = base or "2"
+    space = ordinals.from_text(words.get("space", ""), len(levels), "")
     found = [_NEW_LINES[level] for level in levels] if unit == "2" else [gaps.regular(unit, level) for level in levels]
-    if indent or blank:
-        for place in sorted(indent.keys() | blank.keys()):
-            found[place] = gaps.changed(found[place], gaps.Change(indent.get(place, ""), blank.get(place, "")))
+    for place in sorted(indent.keys() | blank.keys() | space.keys()):
+        how = gaps.Change(indent.get(place, ""), blank.get(place, ""), space.get(place, ""))
+        found[place] = gaps.changed(found[place], how)
     return found if sum(map(len, found)) <= room else None
 
 

@@ -83,7 +83,7 @@ def test_a_layout_that_differs_line_by_line_is_described_and_applied_as_with_a_t
     lines = []
     for line in text.decode().removesuffix("\n").split("\n"):
         if random.random() < 0.1:
-            lines.append("")
+            lines.append(random.choice(("", "", "    ", "\t")))
         shift = random.choice((0, 0, 0, 1, 2, -1, -2))
         body = line.lstrip(" ")
         indent = " " * max(len(line) - len(body) + shift, 0)
@@ -106,7 +106,17 @@ def test_a_layout_that_differs_line_by_line_is_described_and_applied_as_with_a_t
 def test_any_layout_is_applied_to_lines_as_it_is_with_a_tree(text: bytes, other: bytes, seed: int) -> None:
     random = Random(seed)  # noqa: S311
     words = [
-        random.choice(("quotes=double", "quotes=single,3", "indent=4", "indent=0,2:+1", "blank=2,4:3", "slash=space,1"))
+        random.choice(
+            (
+                "quotes=double",
+                "quotes=single,3",
+                "indent=4",
+                "indent=0,2:+1",
+                "blank=2,4:3",
+                "space=3:n1s4n1s2",
+                "slash=space,1",
+            )
+        )
         for _ in range(3)
     ]
     named = random.choice(("open=source", "open=driver#1-2;model", "shut=devices", "bracket=1-3", "newline=crlf"))
