@@ -12,6 +12,7 @@ import typer
 from executor.cli import messages
 from executor.cli.compare import compare
 from executor.cli.convert import convert
+from executor.cli.declarative_verbs import register as register_declarative
 from executor.cli.explain import explain
 from executor.cli.import_ import import_estate
 from executor.cli.node_verbs import register
@@ -31,6 +32,7 @@ for verb in (convert, validate, compare):
 app.command()(explain)
 app.command("import", no_args_is_help=True)(import_estate)
 register(app)
+register_declarative(app)
 
 
 @app.command()

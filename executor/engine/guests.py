@@ -70,11 +70,11 @@ class Case:
 _KEPT: Final = ("name", "namespace", "labels", "annotations", "uid")
 
 
-def observe(domain: Domain) -> Actual:
-    """Return *domain* as the planner reads it."""
+def observe(domain: Domain, *, secure: bool = True) -> Actual:
+    """Return *domain* as the planner reads it; passwords are in it with *secure* alone."""
     persistent = domain.persistent
-    live = domain.xml(secure=True) if domain.active else None
-    inactive = domain.xml(secure=True, inactive=True) if persistent or live is None else live
+    live = domain.xml(secure=secure) if domain.active else None
+    inactive = domain.xml(secure=secure, inactive=True) if persistent or live is None else live
     return actual.read(inactive, live, persistent=persistent)
 
 

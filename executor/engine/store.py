@@ -13,7 +13,8 @@ from schemas.errors import KubevmmError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from executor.hypervisor.domain import Domain, DomainState
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.domains import Summary
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.plan.mark import Mark
 
@@ -47,11 +48,11 @@ def mark_of(domain: Domain) -> Mark | None:
     return marks.read(text.replace("<applied", f'<applied xmlns="{marks.URI}"', 1))
 
 
-def guests(hypervisor: Hypervisor) -> Iterator[tuple[Guest, DomainState]]:
-    """Yield all domains with their states, ours or not; what goes away meanwhile is left out."""
-    for summary in hypervisor.domains.summaries():
+def guests(hypervisor: Hypervisor, *, statistics: bool = False) -> Iterator[tuple[Guest, Summary]]:
+    """Yield all domains with what lists say of them, ours or not; what goes away meanwhile is left out."""
+    for summary in hypervisor.domains.summaries(statistics=statistics):
         try:
-            yield Guest(summary.domain, mark_of(summary.domain)), summary.state
+            yield Guest(summary.domain, mark_of(summary.domain)), summary
         except NotFound:
             continue
 

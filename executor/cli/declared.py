@@ -1,0 +1,34 @@
+"""Options of the verbs that take objects from files, and how they are read and their problems printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from executor.cli import messages
+
+if TYPE_CHECKING:
+    from executor.engine.source import Declarations
+
+Files: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--filename", metavar="FILE|DIR|-", help="Files, folders, or - for standard input; repeatable."),
+]
+Recursive: TypeAlias = Annotated[bool, typer.Option("-R", "--recursive", help="Search folders to the bottom.")]
+
+
+def load(names: list[str] | None, namespace: str | None, recursive: bool) -> Declarations:
+    """Return what the files say. Raises KubevmmError, after all problems but the last line were printed."""
+    from executor.engine.source import InvalidInput, read
+
+    try:
+        found = read(names or [], namespace=namespace, recursive=recursive)
+    except InvalidInput as error:
+        for problem in error.problems[:-1]:
+            messages.error(problem)
+        error.args = (error.problems[-1],)
+        raise
+    if found.skipped:
+        messages.note(f"{found.skipped} objects of other groups were left out")
+    return found

@@ -1,0 +1,104 @@
+"""`virtctl diff`: where the node is not what files say, field by field."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from executor.cli import messages
+from executor.cli.declared import Files, Recursive, load
+from executor.cli.targets import Connect, Namespace, hypervisor_at
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from executor.engine.source import Declarations, Declared
+    from executor.hypervisor.hypervisor import Hypervisor
+    from executor.plan.domain import Difference
+
+SAME, DIFFERENT, TROUBLE = 0, 1, 2
+
+
+def diff(
+    filename: Files = None, recursive: Recursive = False, namespace: Namespace = None, connect: Connect = ""
+) -> None:
+    """Show where the node is not what files say.
+
+    One line for each field, what is there behind - and what the file says behind +, and why they differ: the file
+    changed, somebody changed the guest, or it waits for the guest's next start. What libvirt filled in by itself is no
+    difference. Nothing is changed. The exit code is 0 if there is no difference, 1 if there is one, 2 if it cannot be
+    told.
+
+    \b
+    Examples:
+      virtctl diff -f web-1.yaml
+      virtctl diff -f estate/ -R
+    """
+    if not filename:
+        raise typer.BadParameter("name files with -f")
+    code = SAME
+    try:
+        declared = load(filename, namespace, recursive)
+        from executor.engine import apply as engine
+
+        engine.check(declared)
+        with hypervisor_at(connect) as hypervisor:
+            for each in engine.ordered(declared):
+                code = max(code, _one(hypervisor, each, declared))
+    except KubevmmError as error:
+        messages.failure(error)
+        code = TROUBLE
+    raise typer.Exit(code)
+
+
+def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
+    try:
+        found = _differences(hypervisor, each, declared)
+    except KubevmmError as error:
+        messages.failure(error)
+        return TROUBLE
+    secrets = {value for value in declared.secrets.values() if value}
+    if found is None:
+        _line("+ ", f"{each.ref}: is not there yet")
+        return DIFFERENT
+    for difference in found:
+        where = " (running)" if difference.running else ""
+        sys.stdout.write(messages.one_line(f"{each.ref}: {difference.path}{where}: {difference.cause}") + "\n")
+        for sign, value in (("- ", difference.actual), ("+ ", difference.desired)):
+            if value is not None:
+                _line(sign, _shown(difference.path, value, secrets))
+    return DIFFERENT if found else SAME
+
+
+def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> list[Difference] | None:
+    from executor.engine import definitions, guests
+
+    if each.ref.kind in definitions.KINDS:
+        return definitions.differences(hypervisor, each)
+    if each.ref.kind != "VirtualMachine":
+        raise KubevmmError(f"{each.ref}: a node by itself cannot compare a {each.ref.kind} yet")
+    case = guests.look(hypervisor, each, declared)
+    return case.differences() if case.domain is not None else None
+
+
+def _line(sign: str, text: str) -> None:
+    colour = {"+ ": "green", "- ": "red"}[sign]
+    sys.stdout.write(messages.paint(messages.one_line(f"  {sign}{text}"), colour, sys.stdout) + "\n")
+
+
+def _shown(path: str, value: Any, secrets: set[str]) -> str:
+    """Return *value* for people: nothing secret in it, whatever its shape."""
+    import json
+
+    from analyser.compare.normal import HIDDEN, is_secret
+
+    def plain(key: str, node: Any) -> Any:
+        if isinstance(node, dict):
+            return {name: plain(str(name), each) for name, each in node.items()}
+        if isinstance(node, list):
+            return [plain(key, each) for each in node]
+        return HIDDEN if is_secret(key) or (isinstance(node, str) and node in secrets) else node
+
+    made = plain(path.rpartition(".")[2], value)
+    return made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, default=str)

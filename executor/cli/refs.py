@@ -1,0 +1,38 @@
+"""Objects of any kind as people name them: ``vm``, ``vm web-1``, ``vm/web-1 vmnet/inner``, ``web-1``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parse(words: Sequence[str], *, bare: str = "") -> dict[str, tuple[str, ...]]:
+    """Return the names by kind that *words* ask for, no names where a whole kind is; ``all`` is every kind.
+
+    A word that is no kind, and stands behind none, is a name of the kind *bare*. Raises a usage error for what is no
+    kind at all.
+    """
+    from executor.engine.objects import KINDS, kind_of
+
+    known = ", ".join(kind.short for kind in KINDS[:6])
+    if any("/" in word for word in words):
+        out: dict[str, tuple[str, ...]] = {}
+        for word in words:
+            short, _, name = word.partition("/")
+            kind = kind_of(short)
+            if kind is None or not name:
+                raise typer.BadParameter(f"{word}: expected KIND/NAME, with one of {known} as its kind")
+            out[kind.name] = (*out.get(kind.name, ()), name)
+        return out
+    if words and words[0].lower() == "all" and len(words) == 1:
+        return dict.fromkeys(("VirtualMachine", "VirtualMachineNetwork", "VirtualMachineStoragePool"), ())
+    first = kind_of(words[0]) if words else None
+    if first is not None and not (bare and len(words) == 1):
+        return {first.name: tuple(words[1:])}
+    if not bare or not words:
+        raise typer.BadParameter(f"{words[0] if words else 'nothing'}: no such kind; there are all, {known}")
+    return {bare: tuple(words)}

@@ -1,0 +1,141 @@
+"""Guests taken over as they are, given back as they were, and deleted as their objects say."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from analyser.documents import GROUP
+from analyser.names import object_name
+from executor.engine import store
+from executor.engine.guests import now, observe
+from executor.engine.objects import Ref
+from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
+from executor.hypervisor.handle import Affect
+from executor.plan import mark as marks
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from executor.engine.source import Declared
+    from executor.engine.store import Guest
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
+
+_EMPTY: Final = "\n  <metadata/>\n"
+
+GRACE: Final = 180
+"""Seconds that a guest has to shut down where neither its object nor a person says."""
+
+
+def adopt(hypervisor: Hypervisor, name: str, namespace: str, *, declared: Declared | None = None) -> Ref:
+    """Take over the domain that libvirt calls *name*: it gets our mark, and nothing else of it changes.
+
+    Its object is what is there, left running or not as people start and stop it, and released when it is deleted. With
+    *declared* it is that object, which is not applied yet. Raises KubevmmError where it is managed already.
+    """
+    domain = store.by_name(hypervisor, name)
+    if domain is None:
+        raise NotFound(f"no domain is called {name}", hint="`virtctl get vm --unmanaged` lists them")
+    mark = store.mark_of(domain)
+    ref = declared.ref if declared is not None else Ref("VirtualMachine", namespace, object_name(name))
+    if not ref.name:
+        raise KubevmmError(f"{name}: nothing of it can stay in an object's name", hint="adopt it with -f and a name")
+    if mark is not None:
+        owner = store.Guest(domain, mark).ref
+        if owner == ref:
+            return ref
+        raise KubevmmError(f"the domain {name} is managed already, as {owner} in the namespace {owner.namespace}")
+    other = store.lookup(hypervisor, ref)
+    if other is not None:
+        raise KubevmmError(f"{ref} in {ref.namespace} is the domain {other.domain.name} already")
+    obj = object_of(domain, ref)
+    if declared is not None:
+        # The next apply then changes what the object names, and takes away nothing that it never named.
+        spec = {key: value for key, value in obj["spec"].items() if key != "domain"}
+        obj = {**obj, "spec": {**spec, "domain": {}}}
+    _set(domain, marks.make(ref.namespace, ref.name, domain.uuid, obj).xml())
+    return ref
+
+
+def object_of(domain: Domain, ref: Ref) -> dict[str, Any]:
+    """Return *domain* as the object *ref* that says all of its definition, but no passwords."""
+    return {
+        "apiVersion": GROUP,
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace, "creationTimestamp": now()},
+        "spec": {"runStrategy": "Manual", "deletionPolicy": "Retain", "domain": _definition(domain)},
+    }
+
+
+def _definition(domain: Domain) -> dict[str, Any]:
+    return observe(domain, secure=False).inactive
+
+
+def release(hypervisor: Hypervisor, guest: Guest) -> None:
+    """Take our mark off *guest*: its definition is as it was before, and it is plain libvirt's.
+
+    Where there was no metadata, libvirt leaves an empty element behind; the definition loses it too, what runs keeps it
+    until its next start.
+    """
+    domain = guest.domain
+    _set(domain, None)
+    if not domain.persistent:
+        return
+    text = domain.xml(inactive=True, secure=True)
+    if _EMPTY in text:
+        # It means nothing, so that a definition that libvirt would no longer take keeps it.
+        with contextlib.suppress(LibvirtError):
+            hypervisor.domains.define(text.replace(_EMPTY, "\n", 1))
+
+
+def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, cascade: bool = True) -> str:
+    """Delete the object that *guest* is, as its deletionPolicy says; return ``deleted`` or ``released``.
+
+    A guest that runs is asked to shut down first, and its power cut after *grace* seconds (None: as its object says; 0:
+    at once). Its disks stay. Without *cascade* it is released whatever its policy.
+    """
+    spec = guest.object.get("spec") or {}
+    if spec.get("deletionPolicy") == "Retain" or not cascade:
+        release(hypervisor, guest)
+        return "released"
+    if grace is None:
+        grace = int(spec.get("terminationGracePeriodSeconds", GRACE))
+    # By its UUID, and looked at again: what carries another mark by now, or none, is not ours to destroy.
+    domain = hypervisor.domains.by_uuid(guest.domain.uuid)
+    if domain.active:
+        _stop(domain, guest, grace)
+    _check(domain, guest)
+    if domain.persistent:
+        domain.undefine()
+    return "deleted"
+
+
+def _check(domain: Domain, guest: Guest) -> None:
+    mark = store.mark_of(domain)
+    if mark is None or store.Guest(domain, mark).ref != guest.ref:
+        raise KubevmmError(f"{guest.ref}: the domain {domain.name} is no longer its own", hint="nothing was destroyed")
+
+
+def _stop(domain: Domain, guest: Guest, grace: int) -> None:
+    _check(domain, guest)
+    deadline = time.monotonic() + grace
+    try:
+        if grace > 0:
+            domain.shutdown()
+        while domain.active and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if domain.active:
+            _check(domain, guest)
+            domain.destroy()
+    except WrongState:
+        # It ended by itself meanwhile.
+        if domain.active:
+            raise
+
+
+def _set(domain: Domain, xml: str | None) -> None:
+    affect = Affect.LIVE if domain.active else Affect.CURRENT
+    if domain.persistent:
+        affect |= Affect.CONFIG
+    domain.set_metadata(xml, namespace=marks.URI, prefix=marks.KEY, affect=affect)
