@@ -339,6 +339,121 @@ class SetMark(SetMetadata):
 
 
 @dataclass(frozen=True)
+class UpdateNetwork(Action):
+    """Change one entry of a running network, as virNetworkUpdate does.
+
+    ``command`` is add, delete or modify; ``section`` is the end of VIR_NETWORK_SECTION_*, in libvirt's spelling;
+    ``parent`` the place of the ``<ip>`` that the entry is in, -1 where there is none.
+    """
+
+    command: str
+    section: str
+    path: str
+    xml: str
+    parent: int = -1
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"{self.command} {self.path} in the running network"
+
+
+@dataclass(frozen=True)
+class _Named(Action):
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Build(_Named):
+    """Make what lies below the pool: its folder, its file system; nothing that is there is overwritten."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"build {self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Start(_Named):
+    """Start the network or pool."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"start {self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Stop(_Named):
+    """Stop the network or pool."""
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"stop {self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class SetAutostart(_Named):
+    """Have libvirt start the network or pool with the node, or not."""
+
+    autostart: bool
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"{'start' if self.autostart else 'do not start'} {self.kind} {self.name} with the node"
+
+
+@dataclass(frozen=True)
+class CreateVolume(Action):
+    """Make a volume in the pool ``pool``; ``copied`` is the volume whose data it gets, None for a blank one."""
+
+    pool: str
+    name: str
+    xml: str = field(repr=False)
+    copied: str | None = None
+
+    def describe(self) -> str:
+        """Return what this does."""
+        of = f" as a copy of {self.copied}" if self.copied is not None else ""
+        return f"create volume {self.name} in pool {self.pool}{of}"
+
+
+@dataclass(frozen=True)
+class ResizeVolume(Action):
+    """Let the volume hold ``capacity`` bytes; never fewer than before."""
+
+    pool: str
+    name: str
+    capacity: int
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"resize volume {self.name} in pool {self.pool} to {self.capacity} bytes"
+
+
+@dataclass(frozen=True)
+class DeleteVolume(Action):
+    """Delete the volume and its data."""
+
+    pool: str
+    name: str
+
+    def describe(self) -> str:
+        """Return what this does."""
+        return f"delete volume {self.name} in pool {self.pool} and its data"
+
+
+@dataclass(frozen=True)
+class Unchangeable(Action):
+    """Nothing can be done: libvirt does not change the values at ``paths`` of what exists."""
+
+    changes: ClassVar[bool] = False
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return what cannot be."""
+        return f"cannot change what exists: {listed(self.paths)}"
+
+
+@dataclass(frozen=True)
 class RestartRequired(Action):
     """Nothing to do: the values at ``paths`` reach the guest when it starts anew."""
 

@@ -19,7 +19,8 @@ class Actual:
     """One document that exists: ``inactive`` is its definition, ``live`` what runs of it (None: nothing runs).
 
     Neither holds runtime state. ``running`` also holds for a guest that is paused. A document that is not
-    ``persistent`` has no definition: its ``inactive`` is then what runs. ``number`` is the running guest's id.
+    ``persistent`` has no definition: its ``inactive`` is then what runs. ``number`` is the running guest's id,
+    ``autostart`` whether libvirt starts it with the node (None: nobody asked).
     """
 
     inactive: dict[str, Any]
@@ -27,6 +28,7 @@ class Actual:
     running: bool = False
     persistent: bool = True
     number: int | None = None
+    autostart: bool | None = None
     live_xml: bytes = field(default=b"", repr=False)
     inactive_xml: bytes = field(default=b"", repr=False)
 
@@ -38,14 +40,20 @@ class Actual:
         (root,) = xmlreader.parse(self.live_xml)
         return decode(root, root_of(root.tag).type)
 
-    @property
+    @cached_property
     def mark(self) -> marks.Mark | None:
         """What our own element says, None if the document is not ours."""
         metadata = self.inactive.get("metadata")
         return marks.read(metadata) if isinstance(metadata, str) else None
 
 
-def read(inactive: str | bytes, live: str | bytes | None = None, *, persistent: bool = True) -> Actual:
+def read(
+    inactive: str | bytes,
+    live: str | bytes | None = None,
+    *,
+    persistent: bool = True,
+    autostart: bool | None = None,
+) -> Actual:
     """Return what libvirt's XML says: the definition, and what runs, if anything does.
 
     For the running form take VIR_DOMAIN_XML_SECURE too, so that passwords are there to compare. Raises InputError for
@@ -54,9 +62,9 @@ def read(inactive: str | bytes, live: str | bytes | None = None, *, persistent: 
     definition, _ = document(inactive)
     text = _bytes(inactive)
     if live is None:
-        return Actual(definition, persistent=persistent, inactive_xml=text)
+        return Actual(definition, persistent=persistent, autostart=autostart, inactive_xml=text)
     running, number = document(live)
-    return Actual(definition, running, True, persistent, number, live_xml=_bytes(live), inactive_xml=text)
+    return Actual(definition, running, True, persistent, number, autostart, live_xml=_bytes(live), inactive_xml=text)
 
 
 def document(xml: str | bytes) -> tuple[dict[str, Any], int | None]:

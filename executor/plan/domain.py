@@ -11,6 +11,7 @@ from lxml import etree
 
 from analyser import xmlreader
 from analyser.codec.encode import encode
+from analyser.compare.normal import HIDDEN, is_secret
 from executor.plan import actions, foreign, live, rules
 from executor.plan import mark as marks
 from executor.plan.identity import label
@@ -194,7 +195,7 @@ def _noted(mark: Mark, actual: Actual, pending: tuple[str, ...], defined: dict[s
 def diff(desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] | None = None) -> list[Difference]:
     """Return, field by field, where *actual* is not what *desired* says, first in its definition, then as it runs."""
     desired, last_applied = _read(desired, last_applied)
-    out = [_difference(change) for change in _merged(actual.inactive, desired, last_applied, actual).changes]
+    out = [difference(change) for change in _merged(actual.inactive, desired, last_applied, actual).changes]
     if actual.live is not None:
         seen = {each.path for each in out}
         left = _left(actual)
@@ -202,7 +203,7 @@ def diff(desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] |
             path = path_text(change.path)
             if not _reported(change.path) and path not in seen:
                 cause = Cause.RESTART if path in left else change.cause
-                out.append(_difference(replace(change, cause=cause), running=True))
+                out.append(difference(replace(change, cause=cause), running=True))
     return out
 
 
@@ -365,5 +366,16 @@ def steps_of(text: str) -> Path:
     return tuple(_STEP.findall(text))
 
 
-def _difference(change: Change, *, running: bool = False) -> Difference:
-    return Difference(path_text(change.path), change.old, change.new, change.cause, running)
+def difference(change: Change, *, running: bool = False) -> Difference:
+    """Return *change* as people are told of it, without its secrets."""
+    key = next((step for step in reversed(change.path) if not step.startswith("[")), "")
+    old, new = (_shown(value, key) for value in (change.old, change.new))
+    return Difference(path_text(change.path), old, new, change.cause, running)
+
+
+def _shown(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(each, name if not is_secret(key) else key) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown(each, key) for each in value]
+    return HIDDEN if value is not None and is_secret(key) else value

@@ -233,6 +233,12 @@ def test_passwords_show_nowhere() -> None:
     made = domain.plan(wanted, there, last, mark=mark_of(wanted))
     shown = " ".join(action.describe() + repr(action) for action in made)
     assert "secret" not in shown
+    (seen,) = domain.diff(wanted, there, last)[:1]
+    assert (seen.path, seen.actual, seen.desired) == ("devices.graphics[vnc].passwd", "(secret)", "(secret)")
+    without = ours(DEFINITION.replace("type='vnc'", "type='spice'"), last)
+    added = domain.diff(wanted, without, last)
+    assert "(secret)" in repr(added)
+    assert "new-secret" not in repr(added)
     assert "new-secret" not in mark_of(wanted).element()
 
 
