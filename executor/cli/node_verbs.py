@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from executor.cli import disk, media, nic
 from executor.cli.console import console
 from executor.cli.pause import pause
 from executor.cli.reset import reset
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     import typer
 
 VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore, console)
+GROUPS = (disk, nic, media)
 
 
 def register(app: typer.Typer) -> None:
     """Add them to *app*."""
     for verb in VERBS:
         app.command(no_args_is_help=True)(verb)
+    for group in GROUPS:
+        app.add_typer(group.app)

@@ -145,3 +145,22 @@ def on_each(
             else:
                 typer.echo(f"virtualmachine/{messages.one_line(name)} {done}")
     return typer.Exit(code)
+
+
+def name_and(words: Sequence[str], *others: str) -> tuple[str, ...]:
+    """Return a guest's name and what else was to stand after it (*others* say what). Raises a usage error."""
+    if len(words) > 1 and words[0].lower() in _KINDS and len(words) == len(others) + 2:
+        words = words[1:]
+    if len(words) != len(others) + 1:
+        raise typer.BadParameter(f"expected: [vm] NAME {' '.join(others)}")
+    return (*names(words[:1]), *words[1:])
+
+
+def note_drift(domain: Domain) -> None:
+    """Say, of a domain that an object describes, that the object does not know of what was done by hand."""
+    mark = mark_of(domain)
+    if mark is not None:
+        messages.note(
+            f"note: {mark.namespace}/{mark.name} is described by a manifest, which `virtctl apply` holds it to;"
+            " change it there too"
+        )

@@ -15,7 +15,7 @@ from executor.hypervisor.errors import Conflict, NotFound, OperationFailed, Wron
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from executor.hypervisor.domain import Domain, DomainState
+    from executor.hypervisor.domain import Domain
     from executor.hypervisor.hypervisor import Hypervisor
 
 ALREADY: Final = "unchanged"
@@ -61,7 +61,7 @@ def stop(
     _ask_to_stop(domain)
     if not wait and grace is None:
         return "stopping"
-    if until(hypervisor, domain, _off, timeout if grace is None else grace):
+    if until(hypervisor, domain, lambda: not domain.state().active, timeout if grace is None else grace):
         return "stopped"
     if grace is not None:
         return f"{_plug(domain)}, after {grace:g} s"
@@ -151,10 +151,10 @@ def discard(domain: Domain) -> str:
     return "saved memory discarded"
 
 
-def until(hypervisor: Hypervisor, domain: Domain, holds: Callable[[DomainState], bool], timeout: float) -> bool:
-    """Wait until *holds* of its state, *timeout* seconds at most; return whether it does.
+def until(hypervisor: Hypervisor, domain: Domain, holds: Callable[[], bool], timeout: float) -> bool:
+    """Wait until *holds*, *timeout* seconds at most, asking at each of its events; return whether it does.
 
-    One that has ceased to exist (it was transient) counts as stopped.
+    One that has ceased to exist (it was transient) counts as stopped, so that everything holds of it.
     """
     deadline = time.monotonic() + timeout
     changed = threading.Event()
@@ -162,7 +162,7 @@ def until(hypervisor: Hypervisor, domain: Domain, holds: Callable[[DomainState],
         while True:
             changed.clear()
             try:
-                if holds(domain.state()):
+                if holds():
                     return True
             except NotFound:
                 return True
@@ -170,10 +170,6 @@ def until(hypervisor: Hypervisor, domain: Domain, holds: Callable[[DomainState],
             if left <= 0:
                 return False
             changed.wait(min(left, _LOOK_AGAIN))
-
-
-def _off(state: DomainState) -> bool:
-    return not state.active
 
 
 def _ask_to_stop(domain: Domain) -> None:

@@ -42,7 +42,9 @@ def _carry(console: socket.socket, stdin: int, stdout: int, timeout: float | Non
         if left is not None and left <= 0:
             return "timeout"
         # What was typed waits for a guest that does not read; Ctrl-] must be seen all the same, so reading goes on.
-        sources = [console, stdin] if reading and (escapes or len(typed) < _PIECE) else [console]
+        sources: list[int | socket.socket] = (
+            [console, stdin] if reading and (escapes or len(typed) < _PIECE) else [console]
+        )
         readable, writable, _ = select.select(sources, [console] if typed else [], [], left)
         if stdin in readable:
             piece = os.read(stdin, _PIECE)

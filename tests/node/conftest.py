@@ -55,6 +55,11 @@ class Machine:
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
         return done
 
+    @property
+    def run(self) -> int:
+        """The number that this run of it has; -1 when it does not run."""
+        return int(self.domain.raw.ID())
+
     def boot(self) -> Tick:
         """Start it, unless it runs, and wait until it says that it has booted."""
         if not self.domain.active:
@@ -95,6 +100,13 @@ class Machine:
             if names <= seen if there else not names & seen:
                 return tick
             assert time.monotonic() < deadline, (what, names, tick)
+
+    def typed(self, command: str, answer: bytes) -> re.Match[bytes]:
+        """Type *command* into the guest's shell and return the match of *answer* in what it writes."""
+        self.tick()
+        assert self._console is not None
+        self._console.socket.sendall(command.encode() + b"\n")
+        return self.expect(answer)
 
     def let_go(self) -> None:
         """Close the console."""

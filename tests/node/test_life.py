@@ -123,11 +123,11 @@ def test_restore_says_when_nothing_is_saved(machine: Machine) -> None:
 
 
 def test_reset_boots_the_guest_anew_without_asking(machine: Machine) -> None:
-    identity = machine.domain.id
+    identity = machine.run
     machine.tick()
     machine.virtctl("reset", machine.name)
     machine.expect(rb"guest booted")
-    assert machine.domain.id == identity
+    assert machine.run == identity
 
 
 def test_stop_asks_the_guest_and_start_boots_it(machine: Machine) -> None:
@@ -158,10 +158,10 @@ def test_a_guest_that_will_not_stop_is_said_to_run_still_and_stops_by_force(mach
 def test_restart_gives_it_a_new_life(machine: Machine) -> None:
     machine.let_go()
     machine.boot()
-    identity = machine.domain.id
+    identity = machine.run
     machine.expect(rb"tick 2 ")
     assert b"restarted" in machine.virtctl("restart", machine.name).stdout
-    assert machine.domain.id not in {identity, None}
+    assert machine.run not in {identity, -1}
     machine.let_go()
     machine.expect(rb"guest booted")
 
