@@ -1,7 +1,7 @@
 """From grammar patterns to element types, one for each path, by subset construction.
 
-libvirt's grammar says the same element in many places: a disk's ``source`` alone in fifteen, by kind of disk. A document
-does not say which of them it means, so the type of an element is the union of all that its path allows: the
+libvirt's grammar says the same element in many places: a disk's ``source`` alone in fifteen, by kind of disk. A
+document does not say which of them it means, so the type of an element is the union of all that its path allows: the
 set of patterns that a path can reach is a state, names lead from state to state, and recursion closes by itself. States
 that cannot be told apart are then merged. Keyed by path, an element has one shape in every document.
 """
