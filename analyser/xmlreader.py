@@ -35,7 +35,10 @@ _PROLOG = re.compile(r"\ufeff?(?:\s++|<\?(?:.*?\?>|.*\Z)|<!--(?:.*?-->|.*\Z))*+"
 _OPAQUE = re.compile(r"<\?(?:.*?\?>|.*\Z)|<!--(?:.*?-->|.*\Z)|<!\[CDATA\[(?:.*?\]\]>|.*\Z)", re.DOTALL)
 _DECLARATION = re.compile(r"<\?xml\s[^<>]{0,400}?\?>")
 _ENCODING = re.compile(r"""<\?xml\s[^<>]{0,300}?\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""", re.ASCII)
+_NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY
+_NOT_ENCODED = 81  # libxml2's XML_ERR_INVALID_ENCODING
 _LIMIT = 114  # libxml2's XML_ERR_RESOURCE_LIMIT
+_ENCODING_HINT = "declare the encoding that the file is in, or save it as UTF-8"
 _HEAD = 512  # bytes that a declaration stands in, whatever its encoding
 _FOLLOWED = (5, 64)  # libxml2's XML_ERR_DOCUMENT_END and XML_ERR_RESERVED_XML_NAME: more, or a second declaration
 
@@ -68,7 +71,8 @@ def is_comment(node: Any) -> bool:
 def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> list[etree._Element]:
     """Return the root elements of the documents in *data*, one after the other.
 
-    Raises InputError with file, line and column for what is not well-formed, a DOCTYPE, or more than MAX_BYTES.
+    Raises InputError with file, line and column for what is not well-formed, a DOCTYPE, or more than MAX_BYTES; and
+    MemoryError.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"larger than {MAX_BYTES >> 20} MiB", file=file, hint="split it, one document a file")
@@ -81,13 +85,15 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
+        if error.code == _NO_MEMORY:
+            raise MemoryError from None
         if error.code in _FOLLOWED:
             several = _several(_decoded(data, file), parser)
             if several is not None:
                 return several
         line, column = error.position
-        message = _in_plain_words(str(error.msg).partition(", line ")[0].strip(), error.code)
-        raise InputError(message, file=file, line=line, column=max(column, 1)) from None
+        message, hint = _in_plain_words(str(error.msg).partition(", line ")[0].strip(), error.code)
+        raise InputError(message, file=file, line=line, column=max(column, 1), hint=hint) from None
     except (ValueError, LookupError) as error:
         raise InputError(f"not XML: {error}", file=file) from None
     if root.getroottree().docinfo.internalDTD is not None:
@@ -95,12 +101,15 @@ def parse(data: bytes, *, file: str | None = None, comments: bool = False) -> li
     return [root]
 
 
-def _in_plain_words(message: str, code: int) -> str:
+def _in_plain_words(message: str, code: int) -> tuple[str, str | None]:
+    """Return what libxml2's *message* means, and what to do."""
+    if code == _NOT_ENCODED:
+        return "the bytes here are not UTF-8", _ENCODING_HINT
     if code != _LIMIT:
-        return f"not well-formed XML: {message}"
+        return f"not well-formed XML: {message}", None
     if "depth" in message:
-        return "elements are nested more than 256 levels deep"
-    return "a text, an attribute or a tag is longer than 10 MB"
+        return "elements are nested more than 256 levels deep", None
+    return "a text, an attribute or a tag is longer than 10 MB", None
 
 
 def text_of(data: bytes, *, file: str | None = None) -> str:
@@ -169,7 +178,7 @@ def _decoded(data: bytes, file: str | None) -> bytes:
             f"the bytes here are not {encoding.upper()}",
             file=file,
             line=data[:start].decode(encoding, "replace").count("\n") + 1,
-            hint="declare the encoding that the file is in, or save it as UTF-8",
+            hint=_ENCODING_HINT,
         ) from None
     text = text.removeprefix("\ufeff")
     head = _DECLARATION.match(text)

@@ -40,11 +40,11 @@ _HOLDING = -5
 class _Held:
     """A comment whose place is not known yet."""
 
-    __slots__ = ("level", "target", "text")
+    __slots__ = ("level", "lines", "target")
 
-    def __init__(self, level: int, text: str, target: Any = None) -> None:
+    def __init__(self, level: int, line: str, target: Any = None) -> None:
         self.level = level
-        self.text = text
+        self.lines = [line]
         self.target = target
 
 
@@ -83,7 +83,7 @@ def read_document(lines: list[str], *, comments: bool = False, terminated: bool 
                     before = len(tokens) - length_hint(rest) - 2
                     previous = tokens[before] if before >= 0 else BLANK_LINE
                     if held and previous[1] == COMMENT and previous[0] == at:
-                        held[-1].text += f"\n{value}"
+                        held[-1].lines.append(value)
                     elif held:
                         held.append(_Held(at, value, held[0].target))
                     else:
@@ -198,9 +198,9 @@ def _place(held: list[_Held], floor: int, current: Any, level: int, stack: list[
 
 def _put(comment: _Held, container: Any) -> None:
     if container.__class__ is list:
-        container.append(Comment(comment.text))
+        container.append(Comment("\n".join(comment.lines)))
     else:
-        container[Comment(comment.text)] = None
+        container[Comment("\n".join(comment.lines))] = None
 
 
 def _only_blank(rest: Any) -> bool:

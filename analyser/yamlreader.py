@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_DEPTH", "Mark", "Path", "decode", "iter_documents", "load_all", "load_with_marks", "nearest_mark"]
 
+MAX_ENTRIES = 6_000_000
+"""The most lines, and the most values between commas, of one file: each takes far more memory than its bytes."""
+
 _SEPARATOR = "\n---\n"
 _LONG_DIGITS = re.compile(r"[0-9]{19}")
 _MINUS_ZERO = re.compile(r"-0(?![.0-9])")
@@ -48,8 +51,12 @@ _BOMS = (
 def decode(data: bytes, file: str | None = None) -> str:
     """Return *data* as text: UTF-8, or UTF-16 or UTF-32 where a byte order mark says so.
 
-    Raises InputError with the line of the first byte that is wrong.
+    Raises InputError with the line of the first byte that is wrong, and for more lines or values than MAX_ENTRIES.
     """
+    if len(data) > MAX_ENTRIES and max(data.count(b"\n"), data.count(b",")) > MAX_ENTRIES:
+        raise InputError(
+            f"holds more than {MAX_ENTRIES:,} lines or values", file=file, hint="split it, some documents a file"
+        )
     encoding = "utf-8"
     for bom, name in _BOMS:
         if data.startswith(bom):

@@ -343,7 +343,8 @@ def _parse_fragment(text: str, path: Path) -> etree._Element:
     try:
         parsed: etree._Element = etree.fromstring(text, FRAGMENTS)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise InputError(f"not well-formed XML: {error}", path=path_text(path)) from None
+        message = str(error).partition(", line ")[0]
+        raise InputError(f"not well-formed XML: {message}", path=path_text(path)) from None
     return parsed
 
 
