@@ -1,6 +1,6 @@
 """How fast documents are converted, on one core, beside lxml alone and beside generic XML-to-YAML tools.
 
-    python -m benchmarks.codec [FOLDER] [--count N] [--rounds N] [--output FILE]
+    python -m benchmarks.codec [FOLDER] [--source WHAT] [--count N] [--rounds N] [--output FILE]
 
 FOLDER holds libvirt's domain files; without one, N different guests are made from the examples. *Cold* is one pass over
 all files with nothing remembered; *warm* is the pass after it, as in an estate whose files share most of their lines.
@@ -51,16 +51,18 @@ def main() -> int:
     """Measure what the command line asks for, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.codec", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", nargs="?", type=Path, help="domain files, in place of guests made from the examples")
+    parser.add_argument("--source", default="given", help="what the files in FOLDER are, for the page")
     parser.add_argument("--count", type=int, default=1500, help="how many guests to make (default: 1500)")
     parser.add_argument("--rounds", type=int, default=7, help="how often everything is measured (default: 7)")
     parser.add_argument("--output", type=Path, help="a Markdown file to keep the table in")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     documents = _documents(options.folder, options.count)
-    text = _report(documents, _measured(_contestants(documents), options.rounds), made=options.folder is None)
+    source = "made from the examples" if options.folder is None else options.source
+    text = _report(documents, _measured(_contestants(documents), options.rounds), source)
     sys.stdout.write(text)
     if options.output:
-        report.save(options.output, TITLE, text)
+        report.save(options.output, f"{TITLE}, on files {source}", text)
     return 0
 
 
@@ -137,7 +139,7 @@ def _measured(contestants: list[Contestant], rounds: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def _report(documents: list[bytes], seconds: dict[str, float], *, made: bool) -> str:
+def _report(documents: list[bytes], seconds: dict[str, float], source: str) -> str:
     for heat in ("cold", "warm"):
         seconds[f"both ways, {heat}"] = seconds[f"XML to YAML, {heat}"] + seconds[f"YAML to XML, {heat}"]
     lxml = seconds["lxml, parse and serialise"]
@@ -148,7 +150,6 @@ def _report(documents: list[bytes], seconds: dict[str, float], *, made: bool) ->
     ]
     accepted = sum(fastxml.to_yaml(data) is not None for data in documents)
     size = sum(map(len, documents)) / len(documents)
-    source = "made from the examples" if made else "of libvirt's own"
     return (
         f"{len(documents):,} domain files {source}, {size:,.0f} bytes each on average; "
         f"{100 * accepted / len(documents):.0f} % are printed as virsh prints. One pinned core, processor time, "

@@ -23,6 +23,7 @@ _DIFFERENT = re.compile(
     r"(?P<uuid>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
     r"|(?P<mac>\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b)"
     r"|(?P<instance>\binstance-[0-9a-f]{8}\b)"
+    r"|(?P<guest>(?<=<name>)[a-z]+-[a-z]+(?=</name>))"
     r"|(?P<port>\b(?:tap|vhu|qvo)[0-9a-f]{8}-[0-9a-f]{2}\b)"
     r"|<nova:name>(?P<name>[^<]*)</nova:name>"
     r"|<nova:creationTime>(?P<time>[^<]*)</nova:creationTime>"
@@ -59,6 +60,8 @@ def varied(template: str, number: int) -> str:
             return f"{text[:9]}{digits[:2]}:{digits[2:4]}:{digits[4:6]}"
         if kind == "instance":
             return f"instance-{number:08x}"
+        if kind == "guest":
+            return f"{text}-{number}"
         if kind == "port":
             return f"{text[:3]}{digits[:8]}-{digits[8:10]}"
         if kind == "name":
