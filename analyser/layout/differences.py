@@ -70,32 +70,34 @@ class Words:
 
 def _arrange(document: Node, other: Node, found: dict[str, list[Node]], words: Words) -> None:
     """Pair the nodes of both documents, and bring those of *document* into the order of *other*."""
-    numbers = {
-        id(node): (name, number, len(nodes)) for name, nodes in found.items() for number, node in enumerate(nodes, 1)
-    }
     document.twin = other
     waiting = [document]
     entries: list[str] = []
     while waiting:
         node = waiting.pop()
         twin = node.twin
-        if twin is None:
+        if twin is None or not (node.children or twin.children):
             continue
-        _pair(node, twin)
-        name, number, count = numbers.get(id(node), (".", 1, 1))
-        fitting = order.to_text(node, twin, name if count == 1 else f"{name}#{number}")
+        alike = _pair(node, twin)
         waiting.extend(reversed(node.children))
+        if alike:
+            continue
+        nodes = found.get(node.name, []) if node is not document else []
+        place = next((place for place, each in enumerate(nodes, 1) if each is node), 0)
+        reference = f"{node.name}#{place}" if len(nodes) > 1 else node.name if place else "."
+        fitting = order.to_text(node, twin, reference)
         if fitting is not None and words.fits("order", ";".join([*entries, fitting[0]])):
             entries.append(fitting[0])
             node.children = fitting[1]
     words.add("order", ";".join(entries))
 
 
-def _pair(node: Node, twin: Node) -> None:
+def _pair(node: Node, twin: Node) -> bool:
+    """Pair the children of both nodes; return whether they have the same names in the same order."""
     if [child.name for child in node.children] == [child.name for child in twin.children]:
         for child, other in zip(node.children, twin.children, strict=True):
             child.twin = other
-        return
+        return True
     ours, theirs = (Counter(child.name == tree.COMMENT for child in both.children)[True] for both in (node, twin))
     queues: dict[str, deque[Node]] = {}
     for child in twin.children:
@@ -105,12 +107,15 @@ def _pair(node: Node, twin: Node) -> None:
         queue = queues.get(child.name)
         if queue:
             child.twin = queue.popleft()
+    return False
 
 
 def _reform(found: dict[str, list[Node]], words: Words) -> None:
     """Say which empty elements are written in the other form, and write them so."""
     opened, shut = [], []
     for name, nodes in found.items():
+        if all(node.twin is not None and node.empty == node.twin.empty for node in nodes):
+            continue
         opened += _forms(name, nodes, [node.empty for node in nodes], lambda twin: not twin.empty and _is_pair(twin))
         shut += _forms(name, nodes, [is_pair(node) for node in nodes], lambda twin: twin.empty)
     texts = []

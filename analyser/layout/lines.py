@@ -112,8 +112,8 @@ def _read(text: str) -> _Line | None:
         f"{name} {len(quotes)} {empty is not None}\n",
         close,
         empty is not None,
-        f"<{name}{_QUOTE.sub(chr(39), attributes)}{rest}",
-        f"<{name}{_QUOTE.sub(chr(34), attributes)}{rest}",
+        f"<{name}{attributes.replace(chr(34), chr(39))}{rest}",
+        f"<{name}{attributes.replace(chr(39), chr(34))}{rest}",
     )
 
 
