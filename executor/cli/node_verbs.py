@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from executor.cli import disk, media, nic
+from executor.cli import disk, media, nic, snapshot
 from executor.cli.console import console
+from executor.cli.describe import describe
 from executor.cli.pause import pause
 from executor.cli.reset import reset
 from executor.cli.restart import restart
@@ -15,12 +16,13 @@ from executor.cli.save import save
 from executor.cli.softreboot import softreboot
 from executor.cli.start import start
 from executor.cli.stop import stop
+from executor.cli.vnc import vnc
 
 if TYPE_CHECKING:
     import typer
 
-VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore, console)
-GROUPS = (disk, nic, media)
+VERBS = (start, stop, restart, reset, softreboot, pause, resume, save, restore, console, describe, vnc)
+GROUPS = (disk, nic, media, snapshot)
 
 
 def register(app: typer.Typer) -> None:

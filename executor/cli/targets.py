@@ -147,6 +147,11 @@ def on_each(
     return typer.Exit(code)
 
 
+def without_kind(words: Sequence[str]) -> list[str]:
+    """Return *words* without the kind that may stand in front of a name."""
+    return list(words[1:] if len(words) > 1 and words[0].lower() in _KINDS else words)
+
+
 def name_and(words: Sequence[str], *others: str) -> tuple[str, ...]:
     """Return a guest's name and what else was to stand after it (*others* say what). Raises a usage error."""
     if len(words) > 1 and words[0].lower() in _KINDS and len(words) == len(others) + 2:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from executor.hypervisor.console import Console
+from executor.hypervisor.domains import Domains
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.cli.command import virtctl
 from tests.harness.guest import document, guest_files
@@ -58,7 +59,8 @@ class Machine:
     @property
     def run(self) -> int:
         """The number that this run of it has; -1 when it does not run."""
-        return int(self.domain.raw.ID())
+        # A handle keeps the number that it came with.
+        return int(Domains(self.domain.connection).by_uuid(self.domain.uuid).raw.ID())
 
     def boot(self) -> Tick:
         """Start it, unless it runs, and wait until it says that it has booted."""
@@ -67,10 +69,15 @@ class Machine:
         self.let_go()
         return self.tick()
 
-    def expect(self, pattern: bytes) -> re.Match[bytes]:
-        """Return the next match of what the guest writes."""
+    def listen(self) -> None:
+        """Open the console, if it is not open."""
         if self._console is None:
             self._console = Console(self.domain, force=True)
+
+    def expect(self, pattern: bytes) -> re.Match[bytes]:
+        """Return the next match of what the guest writes."""
+        self.listen()
+        assert self._console is not None
         deadline = time.monotonic() + PATIENCE
         while True:
             if found := re.search(pattern, self._unread):
