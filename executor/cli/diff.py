@@ -58,6 +58,9 @@ def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
     except KubevmmError as error:
         messages.failure(error)
         return TROUBLE
+    if not isinstance(found, list) and found is not None:
+        messages.note(f"{each.ref}: left out, it is for the node {found}")
+        return SAME
     secrets = {value for value in declared.secrets.values() if value}
     if found is None:
         _line("+ ", f"{each.ref}: is not there yet")
@@ -71,9 +74,14 @@ def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
     return DIFFERENT if found else SAME
 
 
-def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> list[Difference] | None:
+def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> list[Difference] | str | None:
+    """Return the differences; None where the object is not there yet, the node's name where it is for another one."""
+    from executor.engine import apply as engine
     from executor.engine import definitions, guests
 
+    other = engine.elsewhere(hypervisor, each)
+    if other:
+        return other
     if each.ref.kind in definitions.KINDS:
         return definitions.differences(hypervisor, each)
     if each.ref.kind != "VirtualMachine":

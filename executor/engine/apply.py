@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from executor.engine import definitions, guests, resolve
+from executor.engine.guests import Outcome, Result
+from executor.engine.listing import node_name
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from executor.engine.guests import Case, Result
+    from executor.engine.guests import Case
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
@@ -68,7 +70,17 @@ def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = Fal
             yield Applied(each, error=error)
 
 
+def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:
+    """Return which nodes the object is for, empty where this one is among them."""
+    spec = each.object.get("spec") or {}
+    wanted = [spec["nodeName"]] if spec.get("nodeName") else spec.get("nodeNames") or []
+    return "" if not wanted or node_name(hypervisor) in wanted else ", ".join(map(str, wanted))
+
+
 def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations, *, dry_run: bool) -> Result:
+    other = elsewhere(hypervisor, each)
+    if other:
+        return Result(Outcome.SKIPPED, (f"it is for the node {other}, and this is {node_name(hypervisor)}",))
     if each.ref.kind == "VirtualMachine":
         case: Case = guests.look(hypervisor, each, declared)
         return guests.foretell(case) if dry_run else guests.apply(hypervisor, case)

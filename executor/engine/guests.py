@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What became of an object, in kubectl's words, and one of ours."""
+    """What became of an object, in kubectl's words, and two of ours."""
 
     CREATED = "created"
     CONFIGURED = "configured"
     UNCHANGED = "unchanged"
     ADOPTED = "adopted"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ def apply(hypervisor: Hypervisor, case: Case) -> Result:
         act.run(hypervisor, domain, left)
         waits = _waits(left)
     power_note = power.settle(case.declared.object, domain, new=case.domain is None)
-    notes = tuple(note for note in (*waits, power_note) if note)
+    unseen = "cloudInit is not acted on yet" if (case.declared.object.get("spec") or {}).get("cloudInit") else ""
+    notes = tuple(note for note in (*waits, power_note, unseen) if note)
     if case.domain is None:
         return Result(Outcome.CREATED, notes)
     if adopting:

@@ -8,7 +8,7 @@ import pytest
 
 from executor.engine import apply as engine
 from executor.engine import guests, ownership, source, store
-from executor.engine.listing import Query, listing
+from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import Ref
 from schemas.errors import KubevmmError
 from tests.engine.objects import apply, recorded, vm
@@ -225,3 +225,12 @@ def test_a_difference_is_found_field_by_field(node: Hypervisor, write: Callable[
     every = source.read([write(vm(domain="title: Shop"))])
     found = guests.look(node, every.objects[0], every).differences()
     assert [(each.path, each.actual, each.desired) for each in found] == [("title", "Web", "Shop")]
+
+
+def test_what_is_for_another_node_is_left_out(node: Hypervisor, write: Callable[..., str]) -> None:
+    lines, calls = recorded(node, write(vm(spec="nodeName: some-other-node")))
+    assert (lines, calls) == (["virtualmachine/web-1 skipped"], [])
+
+
+def test_what_is_for_this_node_is_applied(node: Hypervisor, write: Callable[..., str]) -> None:
+    assert apply(node, write(vm(spec=f"nodeName: {node_name(node)}"))) == ["virtualmachine/web-1 created"]
