@@ -7,6 +7,10 @@ from typing import Any
 ENTRIES = 50_000
 """How many lines and places in documents are remembered, in each direction, before all are forgotten."""
 
+MOST_DIFFERENT = 256
+"""How many lines that differ in their values alone are remembered in one place: names, UUIDs and MACs never come back,
+and would only push out what does."""
+
 LONGEST_LINE = 200
 """Longer lines are not remembered, in characters."""
 

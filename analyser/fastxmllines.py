@@ -15,7 +15,7 @@ from lxml import etree
 from analyser.codec.decode import decode
 from analyser.codec.encode import encode
 from analyser.codec.scalars import DECODERS
-from analyser.fastmemory import DEEPEST, LONGEST_LINE, Memory, NotAccepted
+from analyser.fastmemory import DEEPEST, LONGEST_LINE, MOST_DIFFERENT, Memory, NotAccepted
 from analyser.sizes import quantity
 from analyser.xmlreader import FRAGMENTS
 from analyser.yamlscalars import scalar_text
@@ -121,7 +121,7 @@ def _remark(lines: list[str], start: str) -> str:
 class _Shape:
     """What all lines with one name, the same attributes and one form have in common."""
 
-    __slots__ = ("bit", "constant", "count", "groups", "header", "inner", "many", "pieces")
+    __slots__ = ("bit", "constant", "count", "groups", "header", "inner", "kept", "many", "pieces")
 
     def __init__(self, bit: int, header: str, *, many: bool) -> None:
         self.bit = bit
@@ -129,6 +129,7 @@ class _Shape:
         self.many = many
         self.pieces: list[tuple[str, _Scalars]] = []  # what stands in front of each value, and how to show it
         self.count = 0  # of values in the line
+        self.kept = 0  # lines that are remembered
         self.constant = ""  # what stands there where there is no value
         self.groups: list[tuple[int, ...]] | None = None  # the values of each piece, where that is not simply the next
         self.inner: Context | Foreign | None = None
@@ -211,7 +212,13 @@ class Context(dict[str, "Entry"]):
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def __missing__(self, line: str) -> Entry:
-        entry = END if line == self._end else self._read(line)
+        if line == self._end:
+            return self._keep(line, END)
+        if not line.startswith(self._start):
+            raise NotAccepted
+        return self._read(line)
+
+    def _keep(self, line: str, entry: Entry) -> Entry:
         _memory.count()
         if len(line) <= LONGEST_LINE:
             self[line] = entry
@@ -224,8 +231,6 @@ class Context(dict[str, "Entry"]):
         return f"{self._column[:-2]}- {shown[len(self._column) :]}"
 
     def _read(self, line: str) -> Entry:
-        if not line.startswith(self._start):
-            raise NotAccepted
         text = tail = ""
         marks = 1
         if line.endswith("/>"):
@@ -239,18 +244,19 @@ class Context(dict[str, "Entry"]):
                 marks = 2
         # No value holds what the codec would escape, and with that no "'" is anything but a quote.
         if "&" in line or '"' in line or line.count("<") != marks or line.count(">") != marks or not line.isprintable():
-            return self._by_codec(line, form)
+            return self._keep(line, self._by_codec(line, form))
         parts = head.split("'")
         values = parts[1::2]
         key = (form, tail, *parts[::2])
         shape = self._shapes.get(key)
         if shape is None:
             if line.startswith("!--", len(self._start)):
-                return self._comment(line)
+                return self._keep(line, self._comment(line))
+            _memory.count()
             shape = self._shapes[key] = self._shape(parts[::2], form, tail)
         if form is TEXT:
             if "'" in text or not text.strip():
-                return self._by_codec(line, form)
+                return self._keep(line, self._by_codec(line, form))
             values.append(text)
         if len(values) != shape.count:  # a quote that nothing closes
             raise NotAccepted
@@ -259,7 +265,9 @@ class Context(dict[str, "Entry"]):
         body = shape.constant
         for (before, scalars), value in zip(shape.pieces, values, strict=True):
             body += before + scalars[value]
-        return (shape.bit, shape.header + body, body if shape.many else None, shape.inner)
+        entry = (shape.bit, shape.header + body, body if shape.many else None, shape.inner)
+        shape.kept += 1
+        return self._keep(line, entry) if shape.kept <= MOST_DIFFERENT else entry
 
     def _comment(self, line: str) -> Entry:
         if self._kind is None or self.scope.declared:

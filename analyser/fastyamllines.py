@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyser.codec.encode import encode, escape, scalar
 from analyser.codec.scalars import BOOLEANS
-from analyser.fastmemory import DEEPEST, LONGEST_LINE, NotAccepted
+from analyser.fastmemory import DEEPEST, LONGEST_LINE, MOST_DIFFERENT, NotAccepted
 from analyser.foreignlines import is_canonical
 from analyser.sizes import parse
 from analyser.yamllines import BLOCK, EMPTY, LINES, OPEN, SCALAR, VALUE
@@ -110,24 +110,40 @@ class Lines(dict[str, "Entry"]):
         self.repeats = repeats
 
     def __missing__(self, line: str) -> Entry:
-        entry = self.read(line)
-        if len(line) <= LONGEST_LINE:
-            self.memory.count()
-            self[line] = entry
-        return entry
-
-    def read(self, line: str) -> Entry:
         """Return what *line* is; UP where it stands further out."""
         raise NotImplementedError
+
+    def keep(self, line: str, entry: Entry) -> Entry:
+        """Remember what *line* is, and return it."""
+        self.memory.count()
+        if len(line) <= LONGEST_LINE:
+            self[line] = entry
+        return entry
 
 
 # The bit of the line's key (0: a comment, or the place is left), the XML text, the place that replaces this one, the
 # place that is entered, and what else the line says, as a line of that place.
 Entry = tuple[int, str, "Lines | None", "Lines | Block | Remark | Beside | None", "str | None"]
-# The bit of a key, what stands before and after its value, the phase after it; and what words stand for, or for a size
-# the unit that libvirt prints.
-_Slot = tuple[int, str, str, "Lines | None", "dict[str, str] | str | None"]
 UP: Entry = (0, "", None, None, None)
+
+
+class _Slot:
+    """A key with a plain value: its bit, what stands before and after the value in XML, and the phase after it.
+
+    *special* is what words stand for, or for a size the unit that libvirt prints.
+    """
+
+    __slots__ = ("after", "before", "bit", "kept", "phase", "special")
+
+    def __init__(
+        self, bit: int, before: str, after: str, phase: Lines | None, special: dict[str, str] | str | None
+    ) -> None:
+        self.bit = bit
+        self.before = before
+        self.after = after
+        self.phase = phase
+        self.special = special
+        self.kept = 0
 
 
 class Element:
@@ -219,16 +235,16 @@ class _Keys(Lines):
         # What stands round a plain value, and the phase after it; None where the codec writes the line.
         self._slots: dict[str, _Slot | None] = {}
 
-    def read(self, line: str) -> Entry:
+    def __missing__(self, line: str) -> Entry:
         if not line.startswith(self._prefix):
-            return UP
+            return self.keep(line, UP)
         key, colon, value = line[len(self._prefix) :].partition(": ")
         if not colon:
-            return self._open(line, key[:-1]) if key.endswith(":") else self._by_codec(line)
+            return self.keep(line, self._open(line, key[:-1]) if key.endswith(":") else self._by_codec(line))
         slot = self._slots[key] if key in self._slots else self._slot(key)
         if slot is None:
-            return self._by_codec(line)
-        bit, before, after, phase, special = slot
+            return self.keep(line, self._by_codec(line))
+        before, special = slot.before, slot.special
         if not _PLAIN.fullmatch(value) or value in RESOLVED:
             quoted = _QUOTED.fullmatch(value)
             if special.__class__ is dict and value in special:
@@ -236,10 +252,12 @@ class _Keys(Lines):
             elif quoted is not None and value.isprintable():
                 value = quoted[1]
             else:
-                return self._by_codec(line)
+                return self.keep(line, self._by_codec(line))
         if special.__class__ is str:
-            before, value = self._size(before, value, after, special)
-        return (bit, f"{before}{value}{after}", phase, None, None)
+            before, value = self._size(before, value, slot.after, special)
+        entry = (slot.bit, f"{before}{value}{slot.after}", slot.phase, None, None)
+        slot.kept += 1
+        return self.keep(line, entry) if slot.kept <= MOST_DIFFERENT else entry
 
     def _slot(self, key: str) -> _Slot | None:
         element = self._element
@@ -249,13 +267,13 @@ class _Keys(Lines):
             bit = element.bits[key]
             special = field.unit if field.value == "size" else _WORDS.get(field.value)
             if field.where is ATTRIBUTE and self._phase == HEAD:
-                slot = (bit, f" {field.xml}='", "'", None, special)
+                slot = _Slot(bit, f" {field.xml}='", "'", None, special)
             elif field.where is TEXT and self._phase == HEAD and not element.pair:
-                slot = (bit, ">", f"</{element.tag}>", element.phases[DONE], special)
+                slot = _Slot(bit, ">", f"</{element.tag}>", element.phases[DONE], special)
             elif field.where is ELEMENT and self._phase != DONE:
                 tag = element.name(field)
                 start, phase = self._start()
-                slot = (bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase, special)
+                slot = _Slot(bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase, special)
         self.memory.count()
         self._slots[key] = slot
         return slot
@@ -352,15 +370,20 @@ class Items:
 class _Items(Lines):
     """The items of a list: the first one, after which *rest* replaces this place, or the others (*rest* is None)."""
 
-    __slots__ = ("_items", "_prefix", "_rest")
+    __slots__ = ("_items", "_kept", "_prefix", "_rest")
 
     def __init__(self, items: Items, rest: _Items | None) -> None:
         super().__init__(items.element.memory, "", repeats=True)
         self._items = items
         self._rest = rest
+        self._kept = 0
         self._prefix = " " * items.element.column
 
-    def read(self, line: str) -> Entry:
+    def __missing__(self, line: str) -> Entry:
+        self._kept += 1
+        return self.keep(line, self._read(line)) if self._kept <= MOST_DIFFERENT else self._read(line)
+
+    def _read(self, line: str) -> Entry:
         if not line.startswith(f"{self._prefix}- "):
             if self._rest is not None or line.startswith((f"{self._prefix} ", f"{self._prefix}-")):
                 raise NotAccepted
