@@ -26,11 +26,11 @@ def delete(
     ignore_not_found: Annotated[bool, typer.Option("--ignore-not-found", help="Missing objects are no error.")] = False,
     connect: Connect = "",
 ) -> None:
-    """Delete guests, as their deletionPolicy says.
+    """Delete guests, networks and pools, as their deletionPolicy says.
 
     A guest with deletionPolicy Retain, as import and adopt give it, runs on, managed no longer: it is released. Another
     is asked to shut down, its power is cut when its grace period is over, and its definition is removed. Its disks
-    stay. Guests that are not managed are never touched.
+    stay, and a pool's volumes. What is not managed is never touched.
 
     \b
     Examples:
@@ -39,8 +39,9 @@ def delete(
       virtctl delete vm/web-1 vm/web-2 --force
     """
     from executor.cli.refs import parse
-    from executor.engine import ownership, store
+    from executor.engine import definitions, ownership, store
     from executor.engine.objects import Ref
+    from executor.hypervisor.errors import NotFound
 
     if bool(what) == bool(filename):
         raise typer.BadParameter("name either objects or files")
@@ -51,16 +52,20 @@ def delete(
         refs = [Ref(kind, namespace or "default", name) for kind, names in asked.items() for name in names]
     if not refs:
         raise typer.BadParameter("a name is missing")
-    other = next((ref for ref in refs if ref.kind != "VirtualMachine"), None)
-    if other is not None:
-        raise KubevmmError(f"{other}: only VirtualMachines can be deleted so far", hint="nothing was deleted")
+    # What others stand on goes last.
+    refs.sort(key=lambda ref: ref.kind != "VirtualMachine")
     code = 0
     with hypervisor_at(connect) as hypervisor:
         for ref in refs:
             try:
-                if ignore_not_found and store.lookup(hypervisor, ref) is None:
-                    continue
-                done = ownership.delete(hypervisor, store.find(hypervisor, ref), grace=0 if force else grace_period)
+                if ref.kind in definitions.KINDS:
+                    done = definitions.delete(hypervisor, ref)
+                else:
+                    done = ownership.delete(hypervisor, store.find(hypervisor, ref), grace=0 if force else grace_period)
+            except NotFound as error:
+                if not ignore_not_found:
+                    messages.failure(error)
+                    code = 1
             except KubevmmError as error:
                 messages.failure(error)
                 code = 1

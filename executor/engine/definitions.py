@@ -15,7 +15,7 @@ from executor.hypervisor.errors import NotFound, Unsupported
 from executor.plan import actual
 from executor.plan.actions import listed
 from executor.plan.domain import Difference
-from executor.plan.merge import Merged, merge, path_text
+from executor.plan.merge import Cause, Merged, merge, path_text
 from schemas.errors import KubevmmError
 from schemas.table import table
 
@@ -68,8 +68,25 @@ def document(found: Network | Pool) -> dict[str, Any]:
     return actual.document(text)[0]
 
 
-def compare(hypervisor: Hypervisor, declared: Declared) -> tuple[Network | Pool | None, Merged | None, bool]:
-    """Return what there is of *declared*, how it would change, and whether it is ours.
+@dataclass(frozen=True)
+class Case:
+    """A network or pool, what there is of it, and how that would change; ``kept`` is None where it is not ours."""
+
+    found: Network | Pool
+    merged: Merged
+    kept: state.Kept | None
+    is_active: bool
+    active: bool
+    """Whether it should be up."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return what of its definition is not as it should be."""
+        return tuple(path_text(each.path) for each in self.merged.changes)
+
+
+def look(hypervisor: Hypervisor, declared: Declared) -> Case | None:
+    """Return *declared* with what there is of it, None where that is nothing.
 
     Raises KubevmmError where it is another object's.
     """
@@ -77,63 +94,88 @@ def compare(hypervisor: Hypervisor, declared: Declared) -> tuple[Network | Pool 
     kind = KINDS[declared.ref.kind]
     found = find(hypervisor, declared.ref.kind, str(wanted["name"]))
     if found is None:
-        return None, None, False
+        return None
     kept = state.load(hypervisor, declared.ref.kind, found.uuid)
     if kept is not None and kept.ref != declared.ref:
         raise KubevmmError(f"{declared.ref}: {found.name} belongs to {kept.ref} in the namespace {kept.ref.namespace}")
     last = (kept.object.get("spec") or {}).get(kind.field) if kept is not None else None
-    return found, merge(document(found), wanted, last, table().roots[kind.root].type), kept is not None
+    merged = merge(document(found), wanted, last, table().roots[kind.root].type)
+    is_active = found.active
+    # What was down when it was adopted by an object that says nothing of it may stay so.
+    active = bool((declared.object.get("spec") or {}).get("active", kept.active if kept is not None else is_active))
+    return Case(found, merged, kept, is_active, active)
 
 
 def differences(hypervisor: Hypervisor, declared: Declared) -> list[Difference] | None:
     """Return where the node's is not what *declared* says; None where there is none."""
-    found, merged, _ = compare(hypervisor, declared)
-    if found is None or merged is None:
+    case = look(hypervisor, declared)
+    if case is None:
         return None
-    return [Difference(path_text(each.path), each.old, each.new, each.cause) for each in merged.changes]
+    out = [Difference(path_text(each.path), each.old, each.new, each.cause) for each in case.merged.changes]
+    if case.active != case.is_active:
+        cause = Cause.FIRST if case.kept is None else Cause.OUTSIDE
+        out.append(Difference("active", case.is_active, case.active, cause))
+    return out
 
 
 def apply(hypervisor: Hypervisor, declared: Declared, *, dry_run: bool = False) -> Result:
     """Define the network or pool, start it, and note it as ours. Raises KubevmmError where it is somebody else's."""
-    found, merged, ours = compare(hypervisor, declared)
+    case = look(hypervisor, declared)
     spec = declared.object.get("spec") or {}
-    active = spec.get("active", True)
-    if found is None or merged is None:
+    if case is None:
         if not dry_run:
-            _define(hypervisor, declared, merge(None, wanted_of(declared), None, _type(declared.ref)).node, active)
+            _define(hypervisor, declared, merge(None, wanted_of(declared), None, _type(declared.ref)).node)
         return Result(Outcome.CREATED)
-    paths = tuple(path_text(each.path) for each in merged.changes)
-    if not ours and (paths or found.active != active):
-        where = listed(paths or ("active",))
+    found, paths = case.found, case.paths
+    moves = case.active != case.is_active
+    if case.kept is None and (paths or moves):
         raise KubevmmError(
-            f"{declared.ref}: {found.name} is here, is not managed, and differs: {where}",
+            f"{declared.ref}: {found.name} is here, is not managed, and differs: {listed(paths or ('active',))}",
             hint=f"`virtctl diff -f {declared.file}` shows how; it is adopted once the file says what is there",
         )
-    notes = (f"takes effect at its next start: {listed(paths)}",) if paths and found.active else ()
-    starts = active and not found.active
-    stops = not active and found.active
     autostart = "autostart" in spec and bool(spec["autostart"]) != found.autostart
     if not dry_run:
         if paths:
-            xml = _xml(declared.ref, merged.node)
-            all_of(hypervisor, declared.ref.kind).define(xml)
+            all_of(hypervisor, declared.ref.kind).define(_xml(declared.ref, case.merged.node))
         if autostart:
             found.set_autostart(bool(spec["autostart"]))
-        if starts:
+        if moves and case.active:
             found.start()
-        if stops:
+        elif moves:
             found.destroy()
-        state.save(hypervisor, declared, found.uuid)
-    if not ours:
+        state.save(hypervisor, declared, found.uuid, active=case.active)
+    if case.kept is None:
         return Result(Outcome.ADOPTED)
-    changed = paths or starts or stops or autostart
-    return Result(Outcome.CONFIGURED if changed else Outcome.UNCHANGED, notes)
+    notes = (f"takes effect at its next start: {listed(paths)}",) if paths and case.is_active else ()
+    return Result(Outcome.CONFIGURED if paths or moves or autostart else Outcome.UNCHANGED, notes)
 
 
-def _define(hypervisor: Hypervisor, declared: Declared, node: dict[str, Any], active: bool) -> None:
+def delete(hypervisor: Hypervisor, ref: Ref) -> str:
+    """Delete the object *ref* as its deletionPolicy says; return ``deleted`` or ``released``. A pool's volumes stay.
+
+    Raises NotFound where the node has no such object.
+    """
+    for found in all_of(hypervisor, ref.kind).all():
+        kept = state.load(hypervisor, ref.kind, found.uuid)
+        if kept is None or kept.ref != ref:
+            continue
+        retain = (kept.object.get("spec") or {}).get("deletionPolicy") == "Retain"
+        if not retain:
+            if found.active:
+                found.destroy()
+            if found.persistent:
+                found.undefine()
+        state.forget(hypervisor, ref.kind, found.uuid)
+        return "released" if retain else "deleted"
+    raise NotFound(f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted")
+
+
+def _define(hypervisor: Hypervisor, declared: Declared, node: dict[str, Any]) -> None:
+    spec = declared.object.get("spec") or {}
+    active = bool(spec.get("active", True))
     made = all_of(hypervisor, declared.ref.kind).define(_xml(declared.ref, node))
-    state.save(hypervisor, declared, made.uuid)
-    if (declared.object.get("spec") or {}).get("autostart"):
+    state.save(hypervisor, declared, made.uuid, active=active)
+    if spec.get("autostart"):
         made.set_autostart(True)
     if active:
         made.start()

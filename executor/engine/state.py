@@ -28,6 +28,8 @@ class Kept:
 
     ref: Ref
     object: dict[str, Any]
+    active: bool = True
+    """Whether it should be up where the object does not say."""
 
 
 def folder(hypervisor: Hypervisor) -> Path:
@@ -49,16 +51,17 @@ def load(hypervisor: Hypervisor, kind: str, uuid: str) -> Kept | None:
         found = json.loads(_path(hypervisor, kind, uuid).read_bytes())
     except (OSError, ValueError):
         return None
-    return Kept(ref_of(found), found) if isinstance(found, dict) else None
+    obj = found.get("object") if isinstance(found, dict) else None
+    return Kept(ref_of(obj), obj, bool(found.get("active", True))) if isinstance(obj, dict) else None
 
 
-def save(hypervisor: Hypervisor, declared: Declared, uuid: str) -> None:
+def save(hypervisor: Hypervisor, declared: Declared, uuid: str, *, active: bool) -> None:
     """Keep *declared*; nothing is written where that is kept already."""
     path = _path(hypervisor, declared.ref.kind, uuid)
     obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
     before = load(hypervisor, declared.ref.kind, uuid)
-    if before is None or before.object != obj:
-        files.write(path, json.dumps(obj, ensure_ascii=False).encode(), mode=0o600)
+    if before != Kept(declared.ref, obj, active):
+        files.write(path, json.dumps({"object": obj, "active": active}, ensure_ascii=False).encode(), mode=0o600)
 
 
 def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:

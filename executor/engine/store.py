@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from executor.engine.objects import Ref, kind_of
 from executor.hypervisor.errors import NotFound
 from executor.plan import mark as marks
-from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,18 +69,18 @@ def lookup(hypervisor: Hypervisor, ref: Ref) -> Guest | None:
 
 
 def find(hypervisor: Hypervisor, ref: Ref) -> Guest:
-    """Return the guest that is the object *ref*. Raises KubevmmError where there is none, or it is not ours."""
+    """Return the guest that is the object *ref*. Raises NotFound where there is none, or it is not ours."""
     found = lookup(hypervisor, ref)
     if found is not None:
         return found
     if by_name(hypervisor, ref.name) is not None:
-        raise KubevmmError(
+        raise NotFound(
             f"{ref}: the domain {ref.name} is here, but not managed in the namespace {ref.namespace}",
             hint=f"`virtctl adopt {ref.name}` takes it over as it is; `virtctl get vm -A` shows what is managed where",
         )
     kind = kind_of(ref.kind)
     word = kind.short if kind is not None else ref.kind
-    raise KubevmmError(
+    raise NotFound(
         f"{ref}: not found in the namespace {ref.namespace}", hint=f"`virtctl get {word} -A` lists what is there"
     )
 
