@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from executor.engine import definitions, guests, resolve
+from executor.engine import definitions, guests, resolve, store
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import node_name
 from schemas.errors import KubevmmError
@@ -63,9 +63,10 @@ def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = Fal
     contradict each other.
     """
     check(declared)
+    index = store.Index(hypervisor)
     for each in ordered(declared):
         try:
-            yield Applied(each, _one(hypervisor, each, declared, dry_run=dry_run))
+            yield Applied(each, _one(hypervisor, each, declared, index, dry_run=dry_run))
         except KubevmmError as error:
             yield Applied(each, error=error)
 
@@ -77,12 +78,14 @@ def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:
     return "" if not wanted or node_name(hypervisor) in wanted else ", ".join(map(str, wanted))
 
 
-def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations, *, dry_run: bool) -> Result:
+def _one(
+    hypervisor: Hypervisor, each: Declared, declared: Declarations, index: store.Index, *, dry_run: bool
+) -> Result:
     other = elsewhere(hypervisor, each)
     if other:
         return Result(Outcome.SKIPPED, (f"it is for the node {other}, and this is {node_name(hypervisor)}",))
     if each.ref.kind == "VirtualMachine":
-        case: Case = guests.look(hypervisor, each, declared)
+        case: Case = guests.look(hypervisor, each, declared, index)
         return guests.foretell(case) if dry_run else guests.apply(hypervisor, case)
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, dry_run=dry_run)

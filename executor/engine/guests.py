@@ -79,10 +79,13 @@ def observe(domain: Domain, *, secure: bool = True) -> Actual:
     return actual.read(inactive, live, persistent=persistent)
 
 
-def look(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> Case:
-    """Return *declared* with what there is of it. Raises KubevmmError where it would be somebody else's guest."""
+def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, index: store.Index | None = None) -> Case:
+    """Return *declared* with what there is of it. Raises KubevmmError where it would be somebody else's guest.
+
+    *index* is one for all objects of a pass.
+    """
     resolved = resolve.resolve(declared.object, declared.ref, every)
-    domain, mark = _find(hypervisor, declared, resolved)
+    domain, mark = _find(hypervisor, declared, resolved, index or store.Index(hypervisor))
     wanted = resolved.domain
     if domain is None:
         return Case(declared, wanted, resolved.secrets, None, None, None)
@@ -91,7 +94,9 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> Cas
     return Case(declared, wanted, resolved.secrets, domain, observe(domain), mark)
 
 
-def _find(hypervisor: Hypervisor, declared: Declared, resolved: resolve.Resolved) -> tuple[Domain | None, Mark | None]:
+def _find(
+    hypervisor: Hypervisor, declared: Declared, resolved: resolve.Resolved, index: store.Index
+) -> tuple[Domain | None, Mark | None]:
     ref = declared.ref
     by_uuid = store.by_uuid(hypervisor, resolved.domain["uuid"])
     by_name = store.by_name(hypervisor, resolved.domain["name"])
@@ -110,7 +115,7 @@ def _find(hypervisor: Hypervisor, declared: Declared, resolved: resolve.Resolved
                 hint="two objects cannot be one guest: give one of them another spec.domain.name and uuid",
             )
         return domain, mark
-    ours = store.lookup(hypervisor, ref)
+    ours = index.lookup(ref)
     if ours is None:
         return domain, None
     if domain is not None:

@@ -56,16 +56,39 @@ def guests(hypervisor: Hypervisor, *, statistics: bool = False) -> Iterator[tupl
             continue
 
 
+class Index:
+    """Which domain is which object: all marks, read once, where the likely names did not help.
+
+    Good for one pass: what a pass makes itself is found by its name.
+    """
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._hypervisor = hypervisor
+        self._known: dict[Ref, Domain] | None = None
+
+    def lookup(self, ref: Ref) -> Guest | None:
+        """Return the guest that is the object *ref*; None if no domain carries its mark."""
+        for name in dict.fromkeys((f"{ref.namespace}_{ref.name}", ref.name)):
+            domain = by_name(self._hypervisor, name)
+            if domain is not None:
+                guest = Guest(domain, mark_of(domain))
+                if guest.ref == ref:
+                    return guest
+        if self._known is None:
+            self._known = {guest.ref: guest.domain for guest, _ in guests(self._hypervisor) if guest.mark is not None}
+        domain = self._known.get(ref)
+        if domain is None:
+            return None
+        try:
+            guest = Guest(domain, mark_of(domain))
+        except NotFound:
+            return None
+        return guest if guest.ref == ref else None
+
+
 def lookup(hypervisor: Hypervisor, ref: Ref) -> Guest | None:
     """Return the guest that is the object *ref*; None if no domain carries its mark."""
-    # Where its name says it is, before all others are asked.
-    for name in dict.fromkeys((f"{ref.namespace}_{ref.name}", ref.name)):
-        domain = by_name(hypervisor, name)
-        if domain is not None:
-            guest = Guest(domain, mark_of(domain))
-            if guest.ref == ref:
-                return guest
-    return next((guest for guest, _ in guests(hypervisor) if guest.mark is not None and guest.ref == ref), None)
+    return Index(hypervisor).lookup(ref)
 
 
 def find(hypervisor: Hypervisor, ref: Ref) -> Guest:
