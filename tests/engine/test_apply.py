@@ -234,3 +234,19 @@ def test_what_is_for_another_node_is_left_out(node: Hypervisor, write: Callable[
 
 def test_what_is_for_this_node_is_applied(node: Hypervisor, write: Callable[..., str]) -> None:
     assert apply(node, write(vm(spec=f"nodeName: {node_name(node)}"))) == ["virtualmachine/web-1 created"]
+
+
+ARGUMENT = "qemuCommandline:\n  args:\n  - {value: -fw_cfg}\n  - valueSecretRef: {name: keys, key: vnc}"
+
+
+def test_a_secret_under_a_harmless_key_is_not_kept_in_the_mark_either(
+    node: Hypervisor, write: Callable[..., str]
+) -> None:
+    every = source.read([write(KEYS + "---\n" + vm(domain=ARGUMENT))])
+    case = guests.look(node, every.objects[0], every)
+    assert case.wanted["qemuCommandline"]["args"][1]["value"] == "hush-hush"
+    mark = guests.mark_for(case)
+    assert "hush-hush" not in mark.element()
+    last = mark.last("spec", "domain")
+    assert last is not None
+    assert last["qemuCommandline"]["args"][1]["value"] == "(secret)"
