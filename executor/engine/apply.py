@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from executor.engine import definitions, guests, resolve, store
+from executor.engine import definitions, disks, guests, resolve, store
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import node_name
 from schemas.errors import KubevmmError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
-_ORDER = ("VirtualMachineStoragePool", "VirtualMachineNetwork", "VirtualMachine")
+_ORDER = ("VirtualMachineStoragePool", "VirtualMachineNetwork", "VirtualMachineDisk", "VirtualMachine")
 """What others stand on comes first."""
 
 
@@ -89,7 +89,9 @@ def _one(
         return guests.foretell(case) if dry_run else guests.apply(hypervisor, case)
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, dry_run=dry_run)
+    if each.ref.kind == disks.KIND:
+        return disks.apply(hypervisor, each, declared, dry_run=dry_run)
     raise KubevmmError(
         f"{each.ref}: a node by itself cannot apply a {each.ref.kind} yet",
-        hint="it can apply VirtualMachines, VirtualMachineNetworks and VirtualMachineStoragePools",
+        hint="it can apply VirtualMachines and their disks, networks and storage pools",
     )

@@ -63,7 +63,7 @@ def resolve(obj: Mapping[str, Any], ref: Ref, declared: Declarations) -> Resolve
             secrets.append((*path, plain))
     for path, node in walked(domain.get("devices") or {}, ("spec", "domain", "devices")):
         if "networkRef" in node:
-            node["network"] = _named(node["networkRef"], ref, declared, "VirtualMachineNetwork", "network", path)
+            node["network"] = named(node["networkRef"], ref, declared, "VirtualMachineNetwork", "network", path)
         if "diskRef" in node:
             node.update(_volume(node["diskRef"], ref, declared, path))
     return Resolved(domain, tuple(secrets), given is not None)
@@ -88,7 +88,7 @@ def _canonical(text: Any) -> str:
         raise InputError(f"{text} is no UUID", path="spec.domain.uuid") from None
 
 
-def _named(
+def named(
     wanted: Mapping[str, Any], ref: Ref, declared: Declarations, kind: str, part: str, path: tuple[str | int, ...]
 ) -> str:
     """Return libvirt's name of the object that *wanted* refers to: what its spec says, or else its own."""
@@ -109,7 +109,7 @@ def _volume(wanted: Mapping[str, Any], ref: Ref, declared: Declarations, path: t
             spec = each.object["spec"]
             if not spec.get("poolRef"):
                 break
-            pool = _named(spec["poolRef"], target, declared, "VirtualMachineStoragePool", "pool", path)
+            pool = named(spec["poolRef"], target, declared, "VirtualMachineStoragePool", "pool", path)
             return {"pool": pool, "volume": str((spec.get("volume") or {}).get("name") or target.name)}
     raise InputError(
         f"{ref}: there is no {target} with a poolRef in {ref.namespace}",
