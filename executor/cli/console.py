@@ -8,7 +8,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.durations import seconds
-from executor.cli.targets import Connect, Name, Namespace, target
+from executor.cli.targets import Connect, Name, Namespace, only_name, target
 
 
 def console(
@@ -36,6 +36,7 @@ def console(
       virtctl console vm web-1 --force
       echo uptime | virtctl console web-1 --timeout 5s
     """
+    import os
     import sys
 
     from executor.hypervisor.console import Console
@@ -44,18 +45,22 @@ def console(
 
     with target(name, namespace, connect) as (_, domain):
         if not domain.state().active:
-            raise WrongState(f"domain {domain.name}: it does not run", hint=f"`virtctl start {domain.name}` starts it")
+            raise WrongState(
+                f"domain {domain.name}: it does not run", hint=f"`virtctl start {only_name(name)}` starts it"
+            )
         try:
             opened = Console(domain, device, force=force)
         except LibvirtError as error:
             if "console session" in str(error):
                 raise Conflict(str(error), hint="--force takes it from whoever has it open") from None
             raise
-        interactive = sys.stdin.isatty()
+        # Python has none where it was started without.
+        stdin = sys.stdin.fileno() if sys.stdin is not None else os.open(os.devnull, os.O_RDONLY)
+        interactive = os.isatty(stdin)
         if interactive:
             messages.note(f"connected to {domain.name}; press Ctrl-] to leave")
         sys.stdout.flush()
         with opened:
-            how = terminal.join(opened.socket, sys.stdin.fileno(), sys.stdout.fileno(), timeout=timeout)
+            how = terminal.join(opened.socket, stdin, sys.stdout.fileno(), timeout=timeout)
         if interactive or how == "ended":
             messages.note({"left": "", "ended": "the console has ended", "timeout": "the time is over"}[how])

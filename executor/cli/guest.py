@@ -9,7 +9,7 @@ import typer
 from executor.cli import messages
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json
-from executor.cli.targets import Connect, Name, Namespace, target
+from executor.cli.targets import Connect, Name, Namespace, only_name, target
 
 if TYPE_CHECKING:
     from executor.hypervisor.errors import LibvirtError
@@ -38,7 +38,9 @@ def info(name: Name, *, output: Output = Report.text, namespace: Namespace = Non
 
     with target(name, namespace, connect) as (_, domain):
         if not domain.state().active:
-            raise WrongState(f"domain {domain.name}: it does not run", hint=f"`virtctl start {domain.name}` starts it")
+            raise WrongState(
+                f"domain {domain.name}: it does not run", hint=f"`virtctl start {only_name(name)}` starts it"
+            )
         try:
             found = Guest(domain).info()
         except LibvirtError as error:

@@ -9,7 +9,7 @@ import typer
 
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json
-from executor.cli.targets import Connect, Name, Namespace, mark_of, target
+from executor.cli.targets import Connect, Name, Namespace, mark_of, only_name, target
 
 
 def vnc(
@@ -36,7 +36,9 @@ def vnc(
 
     with target(name, namespace, connect) as (_, domain):
         if not domain.state().active:
-            raise WrongState(f"domain {domain.name}: it does not run", hint=f"`virtctl start {domain.name}` starts it")
+            raise WrongState(
+                f"domain {domain.name}: it does not run", hint=f"`virtctl start {only_name(name)}` starts it"
+            )
         if screenshot is not None:
             count = save_picture(domain, screenshot, screen=screen)
             typer.echo(as_json({"file": str(screenshot), "bytes": count}) if output is Report.json else str(screenshot))

@@ -34,7 +34,8 @@ def detach(
     found = {where: element for where, element in find().items() if not affect or where & affect}
     if not found:
         raise NotFound(f"domain {domain.name}: it has no such device there", hint="leave out --live and --config")
-    for where, element in sorted(found.items(), reverse=True):
+    # What runs first: where that is refused, the definition stays as it was.
+    for where, element in sorted(found.items()):
         domain.detach_device(etree.tostring(element, encoding="unicode"), where)
     if Affect.LIVE not in found or timeout <= 0:
         return
@@ -106,6 +107,6 @@ def resize(hypervisor: Hypervisor, domain: Domain, target: str, size: int) -> No
         except NotFound:
             raise WrongState(
                 f"{path}: in no storage pool that runs, so libvirt resizes it only while the guest runs",
-                hint=f"`virtctl start {domain.name}` first, or `qemu-img resize`",
+                hint="start it first, or use `qemu-img resize`",
             ) from None
     volume.resize(size)

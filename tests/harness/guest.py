@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import os
 import re
 import shutil
 import subprocess
@@ -162,7 +163,7 @@ def _kernels(root: Path) -> list[tuple[Path, Path]]:
         (path, root / "lib" / "modules" / path.name.removeprefix("vmlinuz-"))
         for path in sorted(root.glob("boot/vmlinuz-*-cloud-amd64"))
     ]
-    return [(kernel, modules) for kernel, modules in pairs if modules.is_dir()]
+    return [(kernel, modules) for kernel, modules in pairs if modules.is_dir() and os.access(kernel, os.R_OK)]
 
 
 def _fetch(folder: Path) -> None:

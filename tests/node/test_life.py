@@ -176,3 +176,17 @@ def test_one_that_is_not_there_is_one_line_and_the_others_are_done(machine: Mach
 
 def test_a_kind_that_cannot_do_it_is_a_mistake_in_usage(machine: Machine) -> None:
     assert b"only virtual machines" in machine.virtctl("start", "vmnet/default", code=2).stderr
+
+
+def test_the_console_needs_no_standard_input_at_all(machine: Machine) -> None:
+    machine.let_go()
+    script = "import os, sys; os.close(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    done = subprocess.run(
+        [VIRTCTL[0], "-c", script, *VIRTCTL[1:], "console", machine.name, "--timeout", "5s"],
+        capture_output=True,
+        env=environment({"LIBVIRT_DEFAULT_URI": machine.uri}),
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"tick " in done.stdout

@@ -27,6 +27,7 @@ def test_top_shows_a_guest_at_work_and_not_one_that_is_off(machine: Machine) -> 
     (still,) = json.loads(machine.virtctl("top", "vm", machine.name, "-o", "json").stdout)
     assert still["cpu"] < busy["cpu"]
     machine.virtctl("resume", machine.name)
+    machine.typed("kill %1; echo calm-$((1 + 1))", rb"calm-2")
     assert b"CPU%" in machine.virtctl("top").stdout
 
 
