@@ -88,7 +88,7 @@ DOMAIN = {
     "what stands beside a size, alone": ("memoryDumpCore: true", "1:1: memoryDumpCore: needs memory beside it"),
     "XML that is none": (
         "metadata: <a><b></a>",
-        "1:11: metadata: not well-formed XML: Opening and ending tag mismatch: b line 1 and a, line 1, column 20",
+        "1:11: metadata: not well-formed XML: Opening and ending tag mismatch: b line 1 and a",
     ),
     "a missing key": ("devices:\n  interfaces:\n  - mtu: {size: 1}", "3:5: devices.interfaces[0].type: missing"),
     "a character that XML cannot hold": ('title: "a\\x01"', "1:8: title: holds a character that XML cannot"),
