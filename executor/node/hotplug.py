@@ -56,13 +56,15 @@ def detach(
 def change_media(domain: Domain, source: str | None, target: str | None, *, form: str | None = None) -> str:
     """Put *source* into the CD or floppy drive *target* (None: the only one), or empty it; return the drive's name."""
     drives = [disk for disk in devices.disks(domain) if disk.device in {"cdrom", "floppy"}]
+    if not drives:
+        raise NotFound(f"domain {domain.name}: it has no CD or floppy drive")
     if target is None:
         if len(drives) != 1:
-            have = ", ".join(disk.target for disk in drives) or "none"
+            have = ", ".join(disk.target for disk in drives)
             raise KubevmmError(f"domain {domain.name}: which drive?", hint=f"--target; it has {have}")
         target = drives[0].target
     if target not in {disk.target for disk in drives}:
-        have = ", ".join(disk.target for disk in drives) or "none"
+        have = ", ".join(disk.target for disk in drives)
         raise NotFound(f"domain {domain.name}: it has no drive {target}", hint=f"it has {have}")
     for affect, element in devices.disk_elements(domain, target).items():
         for tag in ("source", "backingStore"):

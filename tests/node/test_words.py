@@ -189,3 +189,9 @@ def test_tables_align_and_obey_no_escapes() -> None:
 def test_help_of_every_verb_of_a_group_shows_examples(group: str, verb: str) -> None:
     done = virtctl(group, verb, "--help")
     assert f"virtctl {group} {verb} ".encode() in done.stdout.partition(b"Examples:\n")[2]
+
+
+def test_without_a_drive_there_is_nothing_to_eject(host: Hypervisor) -> None:
+    done = virtctl("media", "eject", "plain", "--connect", host.connection.uri)
+    assert done.returncode == 1
+    assert b"no CD or floppy drive" in done.stderr
