@@ -31,10 +31,11 @@ def apply(
 ) -> None:
     """Make guests, networks and pools what files say.
 
-    Each object is one line on standard output: created, configured, unchanged, or adopted. What changes is changed in
-    the running guest where libvirt can do that, and in its definition; what has to wait for its next start is named on
-    standard error. A domain that is not managed is adopted if it is as the file says already, and never changed
-    otherwise. All files are checked before anything is done. The exit code is 1 if an object could not be applied.
+    Each object is one line on standard output: created, configured, unchanged, adopted, or skipped (it is for another
+    node). What changes is changed in the running guest where libvirt can do that, and in its definition; what has to
+    wait for its next start is named on standard error. A domain that is not managed is adopted if it is as the file
+    says already, and never changed otherwise. All files are checked before anything is done. The exit code is 1 if an
+    object could not be applied.
 
     \b
     Examples:

@@ -103,11 +103,17 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
         grace = int(spec.get("terminationGracePeriodSeconds", GRACE))
     # By its UUID, and looked at again: what carries another mark by now, or none, is not ours to destroy.
     domain = hypervisor.domains.by_uuid(guest.domain.uuid)
-    if domain.active:
-        _stop(domain, guest, grace)
-    _check(domain, guest)
-    if domain.persistent:
-        domain.undefine()
+    persistent = domain.persistent
+    try:
+        if domain.active:
+            _stop(domain, guest, grace)
+        if persistent:
+            _check(domain, guest)
+            domain.undefine()
+    except NotFound:
+        # What has no definition is gone as it stops.
+        if persistent:
+            raise
     return "deleted"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,19 @@ def test_an_adopted_guest_is_released_when_its_object_is_deleted(node: Hyperviso
 def test_a_guest_of_ours_is_stopped_and_undefined(node: Hypervisor, write: Callable[..., str]) -> None:
     apply(node, write(vm(spec="runStrategy: Always")))
     assert ownership.delete(node, store.find(node, WEB), grace=0) == "deleted"
+    assert [domain.name for domain in node.domains.all()] == ["runs"]
+
+
+def test_a_guest_without_a_definition_is_gone_when_it_is_deleted(node: Hypervisor) -> None:
+    made = node.domains.create(
+        "<domain type='test'><name>brief</name><memory>65536</memory><os><type>hvm</type></os></domain>"
+    )
+    ref = ownership.adopt(node, made.name, "default")
+    guest = store.find(node, ref)
+    assert guest.mark is not None
+    spec = {**guest.object["spec"], "deletionPolicy": "Delete"}
+    mark = replace(guest.mark, applied={**guest.object, "spec": spec})
+    assert ownership.delete(node, replace(guest, mark=mark), grace=0) == "deleted"
     assert [domain.name for domain in node.domains.all()] == ["runs"]
 
 
