@@ -1,6 +1,6 @@
 # The commands that a person runs; CONTRIBUTING.md says what each is for.
 PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config python3 python3-dev python3-venv
-TEST_PACKAGES := libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
+TEST_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
 
 .PHONY: demo test check bench lock environment clean help
