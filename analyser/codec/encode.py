@@ -15,7 +15,7 @@ from analyser.codec.scalars import BOOLEANS
 from analyser.model import Comment, Node
 from analyser.xmlreader import FRAGMENTS, MAX_DEPTH, XML_SPACE
 from schemas.errors import InputError
-from schemas.table import ATTRIBUTE, ELEMENT, EXTRA, REFERENCE, TEXT, Field, Type
+from schemas.table import ATTRIBUTE, ELEMENT, EXTRA, REFERENCE, Field, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -408,6 +408,3 @@ def unknown_key(key: Any, kind: Type, path: Path) -> InputError:
     near = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {near[0]}?" if near else (f"known here: {', '.join(sorted(known)[:12])}" if known else None)
     return InputError("unknown key", path=path_text((*path, str(key))), hint=hint)
-
-
-__all__ = ["TEXT", "comment", "describe", "encode", "escape", "path_text", "scalar", "unknown_key"]
