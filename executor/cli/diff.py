@@ -83,7 +83,8 @@ def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations)
     if other:
         return other
     if each.ref.kind in definitions.KINDS:
-        return definitions.differences(hypervisor, each)
+        place = definitions.look(hypervisor, each)
+        return place.differences() if place.found is not None else None
     if each.ref.kind != "VirtualMachine":
         raise KubevmmError(f"{each.ref}: a node by itself cannot compare a {each.ref.kind} yet")
     case = guests.look(hypervisor, each, declared)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.handle import Affect
+from executor.hypervisor.networks import Network
+from executor.hypervisor.pools import Pool
 from executor.hypervisor.tuning import Tuning
 from executor.plan import actions
 from executor.plan.same import cpu_set
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
     from executor.hypervisor.domain import Domain
     from executor.hypervisor.hypervisor import Hypervisor
+    from executor.hypervisor.networks import Networks
+    from executor.hypervisor.pools import Pools
 
 # libvirt's numbers of VIR_DOMAIN_LIFECYCLE_* and VIR_DOMAIN_LIFECYCLE_ACTION_*.
 _EVENTS: Final = {"poweroff": 0, "reboot": 1, "crash": 2}
@@ -40,6 +45,46 @@ def run(hypervisor: Hypervisor, domain: Domain | None, steps: Iterable[actions.A
         elif domain is not None:
             _one(hypervisor, domain, step)
     return domain
+
+
+def run_definition(
+    places: Networks | Pools, found: Network | Pool | None, steps: Iterable[actions.Action]
+) -> Network | Pool | None:
+    """Carry out *steps* in their order on the network or pool *found* (None: the first defines it) and return it.
+
+    Raises LibvirtError where one fails: what was done before stays, and the next plan goes on from there.
+    """
+    for step in steps:
+        if isinstance(step, actions.Define):
+            found = places.define(step.xml)
+        elif found is not None:
+            _one_definition(found, step)
+    return found
+
+
+def _one_definition(found: Network | Pool, step: actions.Action) -> None:
+    match step:
+        case actions.RestartRequired():
+            pass
+        case actions.UpdateNetwork(command=command, section=section, xml=xml, parent=parent) if isinstance(
+            found, Network
+        ):
+            found.update(command, section, xml, Affect.LIVE, parent=parent)
+        case actions.Build() if isinstance(found, Pool):
+            # A pool that comes up lacks nothing, and nothing of what is there is touched.
+            try:
+                found.start()
+            except LibvirtError:
+                found.build()
+        case actions.Start():
+            if not found.active:
+                found.start()
+        case actions.Stop():
+            found.destroy()
+        case actions.SetAutostart(autostart=autostart):
+            found.set_autostart(autostart)
+        case _:
+            raise AssertionError(step)
 
 
 def _one(hypervisor: Hypervisor, domain: Domain, step: actions.Action) -> None:

@@ -1,23 +1,24 @@
-"""Networks and pools: defined, started, and their definitions changed, by the same three-way merge as guests.
+"""Networks and pools: looked at, planned by the same three-way merge as guests, carried out, deleted.
 
 libvirt keeps no metadata for pools, nor older ones for networks: what was applied last lies in a state folder.
 """
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser.codec.encode import encode
-from executor.engine import state
+from executor.engine import act, resolve, state
 from executor.engine.guests import Outcome, Result
-from executor.hypervisor.errors import NotFound, Unsupported
-from executor.plan import actual
+from executor.hypervisor.errors import NotFound
+from executor.plan import actions, actual
+from executor.plan import definition as planner
 from executor.plan.actions import listed
+from executor.plan.definition import Kind, Lifecycle
 from executor.plan.domain import Difference
-from executor.plan.merge import Cause, Merged, merge, path_text
+from executor.plan.merge import Cause
 from schemas.errors import KubevmmError
-from schemas.table import table
 
 if TYPE_CHECKING:
     from executor.engine.objects import Ref
@@ -25,19 +26,13 @@ if TYPE_CHECKING:
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.networks import Network, Networks
     from executor.hypervisor.pools import Pool, Pools
+    from executor.plan.actual import Actual
 
+KINDS: Final[dict[str, Kind]] = {"VirtualMachineNetwork": "network", "VirtualMachineStoragePool": "pool"}
+"""By kind: where in the spec libvirt's document is, which is the name of its root element, too."""
 
-@dataclass(frozen=True)
-class _Kind:
-    field: str
-    """Where in the spec libvirt's document is, and its root element."""
-    root: str
-
-
-KINDS: Final = {
-    "VirtualMachineNetwork": _Kind("network", "network"),
-    "VirtualMachineStoragePool": _Kind("pool", "pool"),
-}
+_NAMES: Final = uuid.UUID("0d7f4d0e-68c2-5a44-8a3e-0d5a2b8e7c31")
+"""What the UUIDs of new networks and pools are made in, where the spec does not give one."""
 
 
 def all_of(hypervisor: Hypervisor, kind: str) -> Networks | Pools:
@@ -55,99 +50,136 @@ def find(hypervisor: Hypervisor, kind: str, name: str) -> Network | Pool | None:
 
 def wanted_of(declared: Declared) -> dict[str, Any]:
     """Return the document that *declared* says, with a name."""
-    content = (declared.object.get("spec") or {}).get(KINDS[declared.ref.kind].field) or {}
+    content = (declared.object.get("spec") or {}).get(KINDS[declared.ref.kind]) or {}
     return {"name": declared.ref.name, **content}
 
 
-def document(found: Network | Pool) -> dict[str, Any]:
-    """Return the definition of *found*, decoded."""
-    try:
-        text = found.xml(inactive=found.persistent)
-    except Unsupported:
-        text = found.xml()
-    return actual.document(text)[0]
+def observe(found: Network | Pool) -> Actual:
+    """Return *found* as the planner reads it."""
+    live = found.xml() if found.active else None
+    persistent = found.persistent
+    inactive = found.xml(inactive=True) if persistent or live is None else live
+    return actual.read(inactive, live, persistent=persistent, autostart=found.autostart)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network or pool, what there is of it, and how that would change; ``kept`` is None where it is not ours."""
+    """One object and what there is of it.
 
-    found: Network | Pool
-    merged: Merged
-    kept: state.Kept | None
-    is_active: bool
-    active: bool
-    """Whether it should be up."""
+    ``found`` and ``there`` are None where that is nothing, ``kept`` where it is not ours.
+    """
+
+    declared: Declared
+    wanted: dict[str, Any]
+    lifecycle: Lifecycle
+    found: Network | Pool | None = None
+    there: Actual | None = None
+    kept: state.Kept | None = None
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """Return what of its definition is not as it should be."""
-        return tuple(path_text(each.path) for each in self.merged.changes)
+    def kind(self) -> Kind:
+        """Return libvirt's word for the kind."""
+        return KINDS[self.declared.ref.kind]
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """Return what was applied last, None where nothing was."""
+        return (self.kept.object.get("spec") or {}).get(self.kind) if self.kept is not None else None
+
+    @property
+    def answers(self) -> tuple[tuple[str, str], ...]:
+        """Return what libvirt made of it then."""
+        return self.kept.answers if self.kept is not None else ()
+
+    def steps(self) -> list[actions.Action]:
+        """Return the plan."""
+        spec = self.declared.object.get("spec") or {}
+        return planner.plan(
+            self.kind,
+            self.wanted,
+            self.there,
+            self.last,
+            lifecycle=self.lifecycle,
+            answers=self.answers,
+            repair=spec.get("driftPolicy") != "Report",
+        )
+
+    def differences(self) -> list[Difference]:
+        """Return where what is there is not what is wanted; nothing where there is nothing."""
+        if self.there is None:
+            return []
+        out = planner.diff(self.kind, self.wanted, self.there, self.last, self.answers)
+        cause = Cause.FIRST if self.kept is None else Cause.OUTSIDE
+        for key, is_so, should in (
+            ("active", self.there.running, self.lifecycle.active),
+            ("autostart", self.there.autostart, self.lifecycle.autostart),
+        ):
+            if should is not None and is_so != should:
+                out.append(Difference(key, is_so, should, cause))
+        return out
 
 
-def look(hypervisor: Hypervisor, declared: Declared) -> Case | None:
-    """Return *declared* with what there is of it, None where that is nothing.
-
-    Raises KubevmmError where it is another object's.
-    """
+def look(hypervisor: Hypervisor, declared: Declared) -> Case:
+    """Return *declared* with what there is of it. Raises KubevmmError where that is another object's."""
     wanted = wanted_of(declared)
-    kind = KINDS[declared.ref.kind]
     found = find(hypervisor, declared.ref.kind, str(wanted["name"]))
     if found is None:
-        return None
+        return Case(declared, wanted, _lifecycle(declared, None, None))
     kept = state.load(hypervisor, declared.ref.kind, found.uuid)
     if kept is not None and kept.ref != declared.ref:
-        raise KubevmmError(f"{declared.ref}: {found.name} belongs to {kept.ref} in the namespace {kept.ref.namespace}")
-    last = (kept.object.get("spec") or {}).get(kind.field) if kept is not None else None
-    merged = merge(document(found), wanted, last, table().roots[kind.root].type)
-    is_active = found.active
-    # What was down when it was adopted by an object that says nothing of it may stay so.
-    active = bool((declared.object.get("spec") or {}).get("active", kept.active if kept is not None else is_active))
-    return Case(found, merged, kept, is_active, active)
+        raise KubevmmError(
+            f"{declared.ref}: the {KINDS[declared.ref.kind]} {found.name} belongs to {kept.ref} in the namespace "
+            f"{kept.ref.namespace}"
+        )
+    there = observe(found)
+    return Case(declared, wanted, _lifecycle(declared, there, kept), found, there, kept)
 
 
-def differences(hypervisor: Hypervisor, declared: Declared) -> list[Difference] | None:
-    """Return where the node's is not what *declared* says; None where there is none."""
-    case = look(hypervisor, declared)
-    if case is None:
-        return None
-    out = [Difference(path_text(each.path), each.old, each.new, each.cause) for each in case.merged.changes]
-    if case.active != case.is_active:
-        cause = Cause.FIRST if case.kept is None else Cause.OUTSIDE
-        out.append(Difference("active", case.is_active, case.active, cause))
-    return out
+def _lifecycle(declared: Declared, there: Actual | None, kept: state.Kept | None) -> Lifecycle:
+    """Return how it should be: up and started with the node, unless the object says or it was adopted otherwise."""
+    spec = declared.object.get("spec") or {}
+    active, autostart = True, True
+    if there is not None:
+        active = kept.active if kept is not None else there.running
+        autostart = kept.autostart if kept is not None and kept.autostart is not None else bool(there.autostart)
+    return Lifecycle(
+        active=bool(spec.get("active", active)),
+        autostart=bool(spec.get("autostart", autostart)),
+        # Not of one that was up before: its folder may be missing because a disk is not mounted.
+        build=declared.ref.kind == "VirtualMachineStoragePool"
+        and spec.get("buildPolicy") != "Never"
+        and (there is None or (kept is not None and kept.new)),
+    )
 
 
 def apply(hypervisor: Hypervisor, declared: Declared, *, dry_run: bool = False) -> Result:
-    """Define the network or pool, start it, and note it as ours. Raises KubevmmError where it is somebody else's."""
+    """Make the network or pool what *declared* says, and note it as ours. Raises KubevmmError where it is not ours."""
     case = look(hypervisor, declared)
-    spec = declared.object.get("spec") or {}
-    if case is None:
+    if case.found is None:
         if not dry_run:
-            _define(hypervisor, declared, merge(None, wanted_of(declared), None, _type(declared.ref)).node)
+            _create(hypervisor, case)
         return Result(Outcome.CREATED)
-    found, paths = case.found, case.paths
-    moves = case.active != case.is_active
-    if case.kept is None and (paths or moves):
-        raise KubevmmError(
-            f"{declared.ref}: {found.name} is here, is not managed, and differs: {listed(paths or ('active',))}",
-            hint=f"`virtctl diff -f {declared.file}` shows how; it is adopted once the file says what is there",
-        )
-    autostart = "autostart" in spec and bool(spec["autostart"]) != found.autostart
+    if case.kept is None:
+        different = tuple(dict.fromkeys(each.path for each in case.differences() if not each.running))
+        if different:
+            raise KubevmmError(
+                f"{declared.ref}: {case.found.name} is here, is not managed, and differs: {listed(different)}",
+                hint=f"`virtctl diff -f {declared.file}` shows how; it is adopted once the file says what is there",
+            )
+    done = case.steps() if case.kept is not None else []
     if not dry_run:
-        if paths:
-            all_of(hypervisor, declared.ref.kind).define(_xml(declared.ref, case.merged.node))
-        if autostart:
-            found.set_autostart(bool(spec["autostart"]))
-        if moves and case.active:
-            found.start()
-        elif moves:
-            found.destroy()
-        state.save(hypervisor, declared, found.uuid, active=case.active)
+        act.run_definition(all_of(hypervisor, declared.ref.kind), case.found, done)
+        changed = any(step.changes for step in done)
+        _keep(
+            hypervisor,
+            case,
+            case.found,
+            planner.settle(case.kind, case.wanted, observe(case.found)) if changed else case.answers,
+        )
     if case.kept is None:
         return Result(Outcome.ADOPTED)
-    notes = (f"takes effect at its next start: {listed(paths)}",) if paths and case.is_active else ()
-    return Result(Outcome.CONFIGURED if paths or moves or autostart else Outcome.UNCHANGED, notes)
+    notes = tuple(step.describe() for step in done if isinstance(step, actions.RestartRequired))
+    return Result(Outcome.CONFIGURED if any(step.changes for step in done) else Outcome.UNCHANGED, notes)
 
 
 def delete(hypervisor: Hypervisor, ref: Ref) -> str:
@@ -161,31 +193,45 @@ def delete(hypervisor: Hypervisor, ref: Ref) -> str:
             continue
         retain = (kept.object.get("spec") or {}).get("deletionPolicy") == "Retain"
         if not retain:
+            persistent = found.persistent
             if found.active:
                 found.destroy()
-            if found.persistent:
+            if persistent:
                 found.undefine()
         state.forget(hypervisor, ref.kind, found.uuid)
         return "released" if retain else "deleted"
     raise NotFound(f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted")
 
 
-def _define(hypervisor: Hypervisor, declared: Declared, node: dict[str, Any]) -> None:
-    spec = declared.object.get("spec") or {}
-    active = bool(spec.get("active", True))
-    made = all_of(hypervisor, declared.ref.kind).define(_xml(declared.ref, node))
-    state.save(hypervisor, declared, made.uuid, active=active)
-    if spec.get("autostart"):
-        made.set_autostart(True)
-    if active:
-        made.start()
+def _create(hypervisor: Hypervisor, case: Case) -> None:
+    ref = case.declared.ref
+    identity = resolve.canonical(
+        case.wanted.get("uuid") or uuid.uuid5(_NAMES, f"{ref.kind}/{ref.namespace}/{ref.name}")
+    )
+    wanted = {**case.wanted, "uuid": identity}
+    steps = planner.plan(case.kind, wanted, None, lifecycle=case.lifecycle)
+    # Noted first: should this end on the way, the next pass must know whose it is.
+    _keep(hypervisor, case, identity, (), new=True)
+    found = act.run_definition(all_of(hypervisor, ref.kind), None, steps)
+    if found is None:
+        raise AssertionError(steps)
+    _keep(hypervisor, case, found, planner.settle(case.kind, case.wanted, observe(found)))
 
 
-def _type(ref: Ref) -> Any:
-    return table().roots[KINDS[ref.kind].root].type
-
-
-def _xml(ref: Ref, node: dict[str, Any]) -> str:
-    root = table().roots[KINDS[ref.kind].root]
-    path = ("spec", KINDS[ref.kind].field)
-    return encode(node, root.type, root.element, table().namespaces, path=path, libvirt_order=True)
+def _keep(
+    hypervisor: Hypervisor,
+    case: Case,
+    found: Network | Pool | str,
+    answers: tuple[tuple[str, str], ...],
+    *,
+    new: bool = False,
+) -> None:
+    state.save(
+        hypervisor,
+        case.declared,
+        found if isinstance(found, str) else found.uuid,
+        active=case.lifecycle.active is not False,
+        autostart=case.lifecycle.autostart,
+        new=new,
+        answers=answers,
+    )

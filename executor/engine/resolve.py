@@ -36,7 +36,7 @@ def names(obj: Mapping[str, Any], ref: Ref) -> tuple[str, str | None]:
     """Return the domain's name, and its UUID as far as *obj* says it."""
     domain = (obj.get("spec") or {}).get("domain") or {}
     given = domain.get("uuid") or (obj.get("metadata") or {}).get("uid")
-    return str(domain.get("name") or f"{ref.namespace}_{ref.name}"), _canonical(given) if given else None
+    return str(domain.get("name") or f"{ref.namespace}_{ref.name}"), canonical(given) if given else None
 
 
 def stable_uuid(ref: Ref) -> str:
@@ -81,7 +81,8 @@ def as_written(obj: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _canonical(text: Any) -> str:
+def canonical(text: Any) -> str:
+    """Return a UUID as libvirt prints it. Raises InputError for what is none."""
     try:
         return str(uuid.UUID(str(text).strip()))
     except ValueError:

@@ -30,6 +30,12 @@ class Kept:
     object: dict[str, Any]
     active: bool = True
     """Whether it should be up where the object does not say."""
+    autostart: bool | None = None
+    """Whether libvirt should start it with the node where the object does not say; None for whatever it does."""
+    new: bool = False
+    """Whether it was still being made."""
+    answers: tuple[tuple[str, str], ...] = ()
+    """What libvirt made of values that it does not take as they are written (``merge.Answers``)."""
 
 
 def folder(hypervisor: Hypervisor) -> Path:
@@ -49,19 +55,43 @@ def load(hypervisor: Hypervisor, kind: str, uuid: str) -> Kept | None:
     """Return what is kept of the one with that UUID; None where there is nothing, or nothing that can be read."""
     try:
         found = json.loads(_path(hypervisor, kind, uuid).read_bytes())
-    except (OSError, ValueError):
+        obj = found["object"]
+        return Kept(
+            ref_of(obj),
+            obj,
+            bool(found.get("active", True)),
+            found.get("autostart"),
+            bool(found.get("new")),
+            tuple((str(path), str(digest)) for path, digest in found.get("answers", ())),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    obj = found.get("object") if isinstance(found, dict) else None
-    return Kept(ref_of(obj), obj, bool(found.get("active", True))) if isinstance(obj, dict) else None
 
 
-def save(hypervisor: Hypervisor, declared: Declared, uuid: str, *, active: bool) -> None:
-    """Keep *declared*; nothing is written where that is kept already."""
-    path = _path(hypervisor, declared.ref.kind, uuid)
+def save(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    uuid: str,
+    *,
+    active: bool,
+    autostart: bool | None = None,
+    new: bool = False,
+    answers: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """Keep *declared*, and what `Kept` says beside it; nothing is written where that is kept already."""
     obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
-    before = load(hypervisor, declared.ref.kind, uuid)
-    if before != Kept(declared.ref, obj, active):
-        files.write(path, json.dumps({"object": obj, "active": active}, ensure_ascii=False).encode(), mode=0o600)
+    wanted = Kept(declared.ref, obj, active, autostart, new, answers)
+    if load(hypervisor, declared.ref.kind, uuid) == wanted:
+        return
+    written: dict[str, Any] = {"object": obj, "active": active}
+    if autostart is not None:
+        written["autostart"] = autostart
+    if new:
+        written["new"] = True
+    if answers:
+        written["answers"] = answers
+    data = json.dumps(written, ensure_ascii=False).encode()
+    files.write(_path(hypervisor, declared.ref.kind, uuid), data, mode=0o600)
 
 
 def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:

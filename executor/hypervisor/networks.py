@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import libvirt
 
@@ -10,6 +10,12 @@ from executor.hypervisor.handle import Affect, Identified
 
 if TYPE_CHECKING:
     from executor.hypervisor.connection import Connection
+
+_COMMANDS: Final = {
+    "add": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+    "delete": libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+    "modify": libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+}
 
 
 class Network(Identified):
@@ -36,9 +42,13 @@ class Network(Identified):
         """Forget the definition."""
         self.change("undefine")
 
-    def update(self, command: int, section: int, xml: str, affect: Affect, *, parent: int = -1) -> None:
-        """Change one section (VIR_NETWORK_SECTION_*) by a command (VIR_NETWORK_UPDATE_COMMAND_*), also live."""
-        self.change("update", command, section, parent, xml, int(affect))
+    def update(self, command: str, section: str, xml: str, affect: Affect, *, parent: int = -1) -> None:
+        """Add, delete or modify one entry of a section (the end of VIR_NETWORK_SECTION_*), also live.
+
+        ``parent`` is the place of the ``<ip>`` that it is in, -1 where there is none.
+        """
+        number = getattr(libvirt, f"VIR_NETWORK_SECTION_{section}")
+        self.change("update", _COMMANDS[command], number, parent, xml, int(affect))
 
     def bridge(self) -> str:
         """Return its bridge's name on the host."""

@@ -26,7 +26,7 @@ class Lifecycle:
     active: bool | None = True
     autostart: bool | None = None
     build: bool = False
-    """Whether what lies below a new pool is made first."""
+    """Whether what lies below a pool that is started is made first, where it is missing."""
 
 
 RUN: Final = Lifecycle()
@@ -120,7 +120,7 @@ def _life(kind: Kind, node: dict[str, Any], actual: Actual | None, lifecycle: Li
         out.append(actions.SetAutostart(kind, name, lifecycle.autostart))
     running = actual is not None and actual.running
     if lifecycle.active is True and not running:
-        if lifecycle.build and actual is None:
+        if lifecycle.build:
             out.append(actions.Build(kind, name))
         out.append(actions.Start(kind, name))
     if lifecycle.active is False and running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import libvirt
 import pytest
 
 from executor.hypervisor.errors import Conflict, NotFound, Unsupported
@@ -28,8 +27,8 @@ def test_a_network_lives_from_its_definition_to_its_end(pretence: Hypervisor) ->
 def test_a_network_is_changed_in_one_place(pretence: Hypervisor) -> None:
     network = pretence.networks.by_name("inner")
     network.update(
-        libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
-        libvirt.VIR_NETWORK_SECTION_DNS_HOST,
+        "add",
+        "DNS_HOST",
         "<host ip='192.0.2.9'><hostname>db</hostname></host>",
         Affect.BOTH,
     )

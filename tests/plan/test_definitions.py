@@ -130,6 +130,7 @@ LIFE: list[tuple[Any, Lifecycle, list[str]]] = [
     ),
     (None, Lifecycle(active=None, autostart=False), ["define pool images"]),
     (actual.read(POOL), Lifecycle(), ["start pool images"]),
+    (actual.read(POOL), Lifecycle(build=True), ["build pool images", "start pool images"]),
     (actual.read(POOL, POOL), Lifecycle(), []),
     (actual.read(POOL, POOL), Lifecycle(active=False), ["stop pool images"]),
     (actual.read(POOL, POOL), Lifecycle(active=None), []),
