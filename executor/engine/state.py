@@ -1,11 +1,11 @@
-"""A folder for what libvirt cannot keep itself: the objects of networks and pools as they were applied last."""
+"""A folder for what libvirt cannot keep itself: the objects of networks, pools and volumes as they were applied last."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,8 @@ from analyser import files
 from executor.engine.objects import Ref, ref_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from executor.engine.source import Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
@@ -53,45 +55,28 @@ def folder(hypervisor: Hypervisor) -> Path:
 
 def load(hypervisor: Hypervisor, kind: str, uuid: str) -> Kept | None:
     """Return what is kept of the one with that UUID; None where there is nothing, or nothing that can be read."""
-    try:
-        found = json.loads(_path(hypervisor, kind, uuid).read_bytes())
-        obj = found["object"]
-        return Kept(
-            ref_of(obj),
-            obj,
-            bool(found.get("active", True)),
-            found.get("autostart"),
-            bool(found.get("new")),
-            tuple((str(path), str(digest)) for path, digest in found.get("answers", ())),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return _read(_path(hypervisor, kind, uuid))
+
+
+def every(hypervisor: Hypervisor, kind: str) -> Iterator[tuple[str, Kept]]:
+    """Yield all that is kept of *kind*, each with its UUID, in the order of these."""
+    start = f"{kind.lower()}-"
+    for path in sorted(folder(hypervisor).glob(f"{start}*.json")):
+        kept = _read(path)
+        if kept is not None:
+            yield path.stem.removeprefix(start), kept
 
 
 def save(
-    hypervisor: Hypervisor,
-    declared: Declared,
-    uuid: str,
-    *,
-    active: bool,
-    autostart: bool | None = None,
-    new: bool = False,
-    answers: tuple[tuple[str, str], ...] = (),
+    hypervisor: Hypervisor, declared: Declared, uuid: str, *, active: bool, facts: Mapping[str, Any] | None = None
 ) -> None:
-    """Keep *declared*, and what `Kept` says beside it; nothing is written where that is kept already."""
+    """Keep *declared*; nothing is written where that is kept already."""
+    path = _path(hypervisor, declared.ref.kind, uuid)
     obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
-    wanted = Kept(declared.ref, obj, active, autostart, new, answers)
-    if load(hypervisor, declared.ref.kind, uuid) == wanted:
-        return
-    written: dict[str, Any] = {"object": obj, "active": active}
-    if autostart is not None:
-        written["autostart"] = autostart
-    if new:
-        written["new"] = True
-    if answers:
-        written["answers"] = answers
-    data = json.dumps(written, ensure_ascii=False).encode()
-    files.write(_path(hypervisor, declared.ref.kind, uuid), data, mode=0o600)
+    kept = Kept(declared.ref, obj, active, dict(facts or {}))
+    if load(hypervisor, declared.ref.kind, uuid) != kept:
+        content = {"object": obj, "active": active, "facts": kept.facts}
+        files.write(path, json.dumps(content, ensure_ascii=False).encode(), mode=0o600)
 
 
 def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:
@@ -101,3 +86,15 @@ def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:
 
 def _path(hypervisor: Hypervisor, kind: str, uuid: str) -> Path:
     return folder(hypervisor) / f"{kind.lower()}-{uuid}.json"
+
+
+def _read(path: Path) -> Kept | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    obj = found.get("object") if isinstance(found, dict) else None
+    if not isinstance(obj, dict):
+        return None
+    facts = found.get("facts")
+    return Kept(ref_of(obj), obj, bool(found.get("active", True)), facts if isinstance(facts, dict) else {})

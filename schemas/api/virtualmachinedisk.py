@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from schemas.api.common import (
@@ -40,6 +41,13 @@ class SnapshotSource(Struct):
     ] = None
 
 
+class CloneMode(StrEnum):
+    """How a volume comes by what it is made from."""
+
+    FULL = "Full"
+    LINKED = "Linked"
+
+
 class DiskSource(Struct):
     """What the volume is made from; one of these."""
 
@@ -52,11 +60,16 @@ class DiskSource(Struct):
     )
 
     blank: Annotated[Blank | None, doc("An empty volume.")] = None
-    image_ref: Annotated[
-        SharedReference | None, doc("A VirtualMachineImage; the volume keeps it as its backing store or copies it.")
-    ] = None
+    image_ref: Annotated[SharedReference | None, doc("A VirtualMachineImage.")] = None
     disk_ref: Annotated[Reference | None, doc("Another VirtualMachineDisk, copied as it is at that time.")] = None
     snapshot_ref: Annotated[SnapshotSource | None, doc("A disk as a VirtualMachineSnapshot keeps it.")] = None
+    clone: Annotated[
+        CloneMode | None,
+        doc(
+            "Full (the default) copies the data; Linked keeps what it is made from as its backing store, which must "
+            "not change from then on, and takes room only for what is written."
+        ),
+    ] = None
 
 
 class VirtualMachineDiskSpec(Struct):
