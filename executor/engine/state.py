@@ -1,4 +1,4 @@
-"""A folder for what libvirt cannot keep itself: the objects of networks, pools and volumes as they were applied last."""
+"""A folder for what libvirt cannot keep itself: objects as they were applied last."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Kept:
     """Whether it was still being made."""
     answers: tuple[tuple[str, str], ...] = ()
     """What libvirt made of values that it does not take as they are written (``merge.Answers``)."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was found out as it was made, and libvirt does not keep: JSON's types alone."""
 
 
 def folder(hypervisor: Hypervisor) -> Path:
@@ -68,15 +70,32 @@ def every(hypervisor: Hypervisor, kind: str) -> Iterator[tuple[str, Kept]]:
 
 
 def save(
-    hypervisor: Hypervisor, declared: Declared, uuid: str, *, active: bool, facts: Mapping[str, Any] | None = None
+    hypervisor: Hypervisor,
+    declared: Declared,
+    uuid: str,
+    *,
+    active: bool,
+    autostart: bool | None = None,
+    new: bool = False,
+    answers: tuple[tuple[str, str], ...] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep *declared*; nothing is written where that is kept already."""
-    path = _path(hypervisor, declared.ref.kind, uuid)
+    """Keep *declared*, and what `Kept` says beside it; nothing is written where that is kept already."""
     obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
-    kept = Kept(declared.ref, obj, active, dict(facts or {}))
-    if load(hypervisor, declared.ref.kind, uuid) != kept:
-        content = {"object": obj, "active": active, "facts": kept.facts}
-        files.write(path, json.dumps(content, ensure_ascii=False).encode(), mode=0o600)
+    wanted = Kept(declared.ref, obj, active, autostart, new, answers, dict(facts or {}))
+    if load(hypervisor, declared.ref.kind, uuid) == wanted:
+        return
+    written: dict[str, Any] = {"object": obj, "active": active}
+    if autostart is not None:
+        written["autostart"] = autostart
+    if new:
+        written["new"] = True
+    if answers:
+        written["answers"] = answers
+    if facts:
+        written["facts"] = dict(facts)
+    data = json.dumps(written, ensure_ascii=False).encode()
+    files.write(_path(hypervisor, declared.ref.kind, uuid), data, mode=0o600)
 
 
 def forget(hypervisor: Hypervisor, kind: str, uuid: str) -> None:
@@ -91,10 +110,15 @@ def _path(hypervisor: Hypervisor, kind: str, uuid: str) -> Path:
 def _read(path: Path) -> Kept | None:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        obj = found["object"]
+        return Kept(
+            ref_of(obj),
+            obj,
+            bool(found.get("active", True)),
+            found.get("autostart"),
+            bool(found.get("new")),
+            tuple((str(place), str(digest)) for place, digest in found.get("answers", ())),
+            dict(found.get("facts", {})),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    obj = found.get("object") if isinstance(found, dict) else None
-    if not isinstance(obj, dict):
-        return None
-    facts = found.get("facts")
-    return Kept(ref_of(obj), obj, bool(found.get("active", True)), facts if isinstance(facts, dict) else {})
