@@ -39,6 +39,10 @@ class Result:
 
     outcome: Outcome
     notes: tuple[str, ...] = ()
+    wait: float | None = None
+    """In how many seconds a daemon has to look at it again; None for not before something happens."""
+    held: str = ""
+    """``on`` or ``off`` where a person wants a guest so, against its runStrategy."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,11 @@ def steps(case: Case, *, defined: bool = False) -> list[actions.Action]:
     )
 
 
-def apply(hypervisor: Hypervisor, case: Case) -> Result:
-    """Make the guest what *case* wants. Raises KubevmmError where libvirt refuses; the next pass goes on from there."""
+def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result:
+    """Make the guest what *case* wants. Raises KubevmmError where libvirt refuses; the next pass goes on from there.
+
+    For a *daemon*, which looks again and again, crashes are waited for, and what was done by hand counts.
+    """
     check(case)
     adopting = case.adopting
     done = steps(case)
@@ -171,15 +178,22 @@ def apply(hypervisor: Hypervisor, case: Case) -> Result:
         left = planner.settle(case.wanted, observe(domain), case.last, mark_for(case))
         act.run(hypervisor, domain, left)
         waits = _waits(left)
-    power_note = power.settle(case.declared.object, domain, new=case.domain is None)
+    obj, new = case.declared.object, case.domain is None
+    settled = (
+        power.keep(hypervisor, obj, domain, new=new)
+        if daemon
+        else power.Settled(power.settle(hypervisor, obj, domain, new=new))
+    )
     unseen = "cloudInit is not acted on yet" if (case.declared.object.get("spec") or {}).get("cloudInit") else ""
-    notes = tuple(note for note in (*waits, power_note, unseen) if note)
+    notes = tuple(note for note in (*waits, settled.note, unseen) if note)
     if case.domain is None:
-        return Result(Outcome.CREATED, notes)
-    if adopting:
-        return Result(Outcome.ADOPTED, notes)
-    changed = any(step.changes for step in done) or power_note
-    return Result(Outcome.CONFIGURED if changed else Outcome.UNCHANGED, notes)
+        outcome = Outcome.CREATED
+    elif adopting:
+        outcome = Outcome.ADOPTED
+    else:
+        changed = any(step.changes for step in done) or settled.note
+        outcome = Outcome.CONFIGURED if changed else Outcome.UNCHANGED
+    return Result(outcome, notes, settled.wait, settled.held)
 
 
 def foretell(case: Case) -> Result:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyser.documents import GROUP
 from analyser.names import object_name
-from executor.engine import store
+from executor.engine import held, runs, store
 from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
@@ -79,7 +79,9 @@ def release(hypervisor: Hypervisor, guest: Guest) -> None:
     until its next start.
     """
     domain = guest.domain
+    held.release(domain)
     _set(domain, None)
+    runs.forget(hypervisor, domain.uuid)
     if not domain.persistent:
         return
     text = domain.xml(inactive=True, secure=True)
@@ -114,6 +116,7 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
         # What has no definition is gone as it stops.
         if persistent:
             raise
+    runs.forget(hypervisor, guest.domain.uuid)
     return "deleted"
 
 
