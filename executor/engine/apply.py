@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from executor.engine import definitions, disks, guests, resolve, store
+from executor.engine import claims, definitions, disks, guests, store
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import node_name
 from schemas.errors import KubevmmError
@@ -37,23 +37,8 @@ def ordered(declared: Declarations) -> list[Declared]:
 
 
 def check(declared: Declarations) -> None:
-    """Raise KubevmmError where two objects name one domain."""
-    names: dict[str, Declared] = {}
-    uuids: dict[str, Declared] = {}
-    for each in declared.objects:
-        if each.ref.kind != "VirtualMachine":
-            continue
-        name, uuid = resolve.names(each.object, each.ref)
-        for known, value, what in ((names, name, "domain"), (uuids, uuid, "UUID")):
-            if value is None:
-                continue
-            other = known.setdefault(value, each)
-            if other is not each:
-                raise KubevmmError(
-                    f"{each.file}: {each.ref} in {each.ref.namespace} and {other.ref} in {other.ref.namespace} "
-                    f"({other.file}) name one {what}, {value}",
-                    hint="nothing was changed",
-                )
+    """Raise KubevmmError where two objects are one domain, network or pool, or have one UUID, MAC address or disk."""
+    claims.check(declared)
 
 
 def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = False) -> Iterator[Applied]:
@@ -63,10 +48,10 @@ def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = Fal
     contradict each other.
     """
     check(declared)
-    index = store.Index(hypervisor)
+    index, node = store.Index(hypervisor), claims.Node(hypervisor, declared)
     for each in ordered(declared):
         try:
-            yield Applied(each, _one(hypervisor, each, declared, index, dry_run=dry_run))
+            yield Applied(each, _one(hypervisor, each, declared, index, node, dry_run=dry_run))
         except KubevmmError as error:
             yield Applied(each, error=error)
 
@@ -79,13 +64,20 @@ def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:
 
 
 def _one(
-    hypervisor: Hypervisor, each: Declared, declared: Declarations, index: store.Index, *, dry_run: bool
+    hypervisor: Hypervisor,
+    each: Declared,
+    declared: Declarations,
+    index: store.Index,
+    node: claims.Node,
+    *,
+    dry_run: bool,
 ) -> Result:
     other = elsewhere(hypervisor, each)
     if other:
         return Result(Outcome.SKIPPED, (f"it is for the node {other}, and this is {node_name(hypervisor)}",))
     if each.ref.kind == "VirtualMachine":
         case: Case = guests.look(hypervisor, each, declared, index)
+        node.check(case)
         return guests.foretell(case) if dry_run else guests.apply(hypervisor, case)
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, dry_run=dry_run)

@@ -65,7 +65,7 @@ def resolve(obj: Mapping[str, Any], ref: Ref, declared: Declarations) -> Resolve
         if "networkRef" in node:
             node["network"] = named(node["networkRef"], ref, declared, "VirtualMachineNetwork", "network", path)
         if "diskRef" in node:
-            node.update(_volume(node["diskRef"], ref, declared, path))
+            node.update(volume(node["diskRef"], ref, declared, path))
     return Resolved(domain, tuple(secrets), given is not None)
 
 
@@ -103,7 +103,8 @@ def named(
     return str(name)
 
 
-def _volume(wanted: Mapping[str, Any], ref: Ref, declared: Declarations, path: tuple[str | int, ...]) -> dict[str, str]:
+def volume(wanted: Mapping[str, Any], ref: Ref, declared: Declarations, path: tuple[str | int, ...]) -> dict[str, str]:
+    """Return pool and volume of the disk that *wanted* refers to. Raises InputError where there is none."""
     target = Ref("VirtualMachineDisk", ref.namespace, str(wanted.get("name")))
     for each in declared.objects:
         if each.ref == target:

@@ -110,12 +110,13 @@ def _add_secret(out: Declarations, obj: dict[str, Any], file: str, problems: lis
 
 def _distinct(out: Declarations, problems: list[str]) -> None:
     seen: dict[Ref, str] = {}
-    for declared in out.objects:
-        first = seen.setdefault(declared.ref, declared.file)
-        if first is not declared.file or sum(each.ref == declared.ref for each in out.objects) > 1:
-            text = f"{declared.file}: {declared.ref} in {declared.ref.namespace} is declared more than once"
-            if text not in problems:
-                problems.append(text)
+    for each in out.objects:
+        if each.ref in seen:
+            text = (
+                f"{each.file}: {each.ref} in {each.ref.namespace} is declared more than once, first in {seen[each.ref]}"
+            )
+            problems.append(text)
+        seen.setdefault(each.ref, each.file)
 
 
 def missing_secret(ref: Ref, name: str, key: str, path: str) -> InputError:
