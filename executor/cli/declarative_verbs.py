@@ -11,11 +11,12 @@ from executor.cli.diff import diff
 from executor.cli.export import export
 from executor.cli.get import get
 from executor.cli.release import release
+from executor.cli.wait import wait
 
 if TYPE_CHECKING:
     import typer
 
-VERBS = (apply, diff, get, delete, adopt, release, export)
+VERBS = (apply, diff, get, delete, wait, adopt, release, export)
 
 
 def register(app: typer.Typer) -> None:
