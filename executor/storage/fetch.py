@@ -1,0 +1,229 @@
+"""Images from web servers: http and https alone, taken up again where a connection broke off, within bounds."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+import ssl
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from schemas.errors import KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PIECE: Final = 1 << 20
+_RANGE: Final = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
+_PARTIAL, _BAD_RANGE = 206, 416
+# What may pass by itself.
+_TRANSIENT: Final = {408, 429, 500, 502, 503, 504}
+
+
+class Unfetched(KubevmmError):  # noqa: N818  (named for what happened)
+    """A file that could not be got from where it should be."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a server wants to know; one of a user with a password, and a token."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def header(self) -> str:
+        """The value of the header Authorization; empty for nobody."""
+        if self.token:
+            return f"Bearer {self.token}"
+        if not self.username:
+            return ""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken, and how long is waited: ``size`` in bytes, ``timeout`` and ``pause`` in seconds.
+
+    ``attempts`` is how often in a row nothing may come, with a pause after each that doubles; ``longest`` is how many
+    seconds all may take, however steadily it drips.
+    """
+
+    size: int
+    timeout: float = 30.0
+    attempts: int = 5
+    pause: float = 1.0
+    longest: float = 86400.0
+
+
+def check(url: str) -> str:
+    """Return *url*, of http or https, without a fragment. Raises Unfetched for any other, and for one with a secret."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise Unfetched(f"{url} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
+        raise Unfetched(f"{url} is no URL of a web server", hint="images come by http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise Unfetched("the URL has a user or a password in it", hint="give them by a Secret: http.secretRef")
+    return urlunsplit(parts._replace(fragment=""))
+
+
+def fetch(
+    url: str,
+    target: BinaryIO,
+    limits: Limits,
+    *,
+    credentials: Credentials | None = None,
+    progress: Callable[[int, int | None], object] | None = None,
+) -> int:
+    """Write the file at *url* to *target*, on from where that ends; return its length in bytes.
+
+    A connection that breaks off, and a server that is busy, are tried again where it stopped, by a range; where the
+    server does not take that, or the file is another one meanwhile, from the start. *progress* is called with the bytes
+    so far, and all of them where they are known. Raises Unfetched.
+    """
+    url = check(url)
+    opener, header = _opener(url), (credentials or Credentials()).header
+    validator = ""
+    failed = 0
+    deadline = time.monotonic() + limits.longest
+    while True:
+        have = target.seek(0, 2)
+        # Without a validator nobody knows whether the rest is of the same file.
+        if have and not validator:
+            target.seek(0)
+            target.truncate()
+            have = 0
+        try:
+            with opener.open(_request(url, header, have, validator), timeout=limits.timeout) as answer:
+                whole = _begin(answer, target, have, limits)
+                validator = _validator(answer)
+                _copy(answer, target, whole, limits, deadline, progress)
+            have = target.seek(0, 2)
+            if whole is None or have == whole:
+                return have
+            reason = f"it broke off after {have} of {whole} bytes"
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == _BAD_RANGE:
+                validator = ""
+            elif error.code not in _TRANSIENT:
+                raise Unfetched(f"{url}: the server says {error.code} {error.reason}") from None
+            reason = f"the server says {error.code} {error.reason}"
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            reason = _why(error)
+            if isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError):
+                raise Unfetched(f"{url}: {reason}", hint="the server's certificate is not trusted") from None
+        failed = 0 if target.seek(0, 2) > have else failed + 1
+        if failed >= limits.attempts:
+            raise Unfetched(f"{url}: {reason}", hint="what has come is thrown away; the next try starts anew") from None
+        time.sleep(limits.pause * 2**failed)
+
+
+def _request(url: str, header: str, have: int, validator: str) -> urllib.request.Request:
+    made = urllib.request.Request(url)  # noqa: S310  (checked: http or https)
+    # Else a server may pack what it sends, and a range is of the packed.
+    made.add_header("Accept-Encoding", "identity")
+    made.add_header("User-Agent", "kubevmm")
+    if header:
+        # Not sent on to where a redirect leads.
+        made.add_unredirected_header("Authorization", header)
+    if have:
+        made.add_header("Range", f"bytes={have}-")
+        made.add_header("If-Range", validator)
+    return made
+
+
+def _begin(answer: Any, target: BinaryIO, have: int, limits: Limits) -> int | None:
+    """Bring *target* to where the answer goes on; return how long the whole is, as far as the server says."""
+    length = answer.headers.get("Content-Length", "")
+    rest = int(length) if length.isdecimal() and len(length) < 20 else None  # noqa: PLR2004  (the digits of an int64)
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise Unfetched(f"{answer.url}: the server packs what it sends, though it was asked not to")
+    place = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if answer.status == _PARTIAL else None
+    if answer.status == _PARTIAL and (place is None or int(place[1]) != have):
+        raise Unfetched(f"{answer.url}: the server sends another part than it was asked for")
+    if answer.status != _PARTIAL:
+        have = 0
+    target.seek(have)
+    target.truncate()
+    whole = None if rest is None else have + rest
+    if whole is not None and whole > limits.size:
+        raise Unfetched(f"{answer.url}: it has {whole} bytes, and at most {limits.size} are taken")
+    return whole
+
+
+def _copy(
+    answer: Any,
+    target: BinaryIO,
+    whole: int | None,
+    limits: Limits,
+    deadline: float,
+    progress: Callable[[int, int | None], object] | None,
+) -> None:
+    done = target.tell()
+    while piece := answer.read1(PIECE):
+        done += len(piece)
+        if done > limits.size:
+            raise Unfetched(f"{answer.url}: it has more than the {limits.size} bytes that are taken")
+        if time.monotonic() > deadline:
+            raise Unfetched(f"{answer.url}: it has not come in {limits.longest:g} s")
+        target.write(piece)
+        if progress is not None:
+            progress(done, whole)
+    target.flush()
+
+
+def _validator(answer: Any) -> str:
+    tag = str(answer.headers.get("ETag", ""))
+    return tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
+
+
+def _why(error: Exception) -> str:
+    inner = getattr(error, "reason", None)
+    found = inner if isinstance(inner, Exception) else error
+    if isinstance(found, TimeoutError):
+        return "nothing came for too long"
+    return str(getattr(found, "strerror", None) or found or type(found).__name__)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows no further than to web servers, and not from https back to http."""
+
+    max_redirections = 5
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        try:
+            check(newurl)
+        except Unfetched as error:
+            raise Unfetched(f"{req.full_url} leads on to what is not taken: {error}") from None
+        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
+            raise Unfetched(f"{req.full_url} leads on to {newurl}, which anybody on the way could change")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    # One by one: the usual opener takes files, ftp and data, too.
+    opener = urllib.request.OpenerDirector()
+    proxies: dict[str, str] | None = {} if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1") else None
+    for handler in (
+        urllib.request.ProxyHandler(proxies),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        _Redirects(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
