@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
 from executor.cli.targets import Connect, Namespace, hypervisor_at
+
+if TYPE_CHECKING:
+    from executor.engine.apply import Applied
+    from executor.engine.source import Declarations
+    from executor.hypervisor.hypervisor import Hypervisor
 
 
 class DryRun(StrEnum):
@@ -20,6 +25,17 @@ class DryRun(StrEnum):
     server = "server"
 
 
+class Form(StrEnum):
+    """How the objects that were applied are shown, in place of a line on each."""
+
+    name = "name"
+    json = "json"
+    yaml = "yaml"
+
+
+_SUFFIX = {DryRun.none: "", DryRun.client: " (dry run)", DryRun.server: " (server dry run)"}
+
+
 def apply(
     filename: Files = None,
     recursive: Recursive = False,
@@ -27,6 +43,14 @@ def apply(
     dry_run: Annotated[
         DryRun, typer.Option("--dry-run", help="client: only read the files; server: say what would be done.")
     ] = DryRun.none,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what was applied and is not in the files; needs -l or --all.")
+    ] = False,
+    selector: Annotated[
+        str, typer.Option("-l", "--selector", metavar="LABELS", help="Only objects with labels as app=web,tier!=db.")
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="With --prune: whatever the labels.")] = False,
+    output: Annotated[Form | None, typer.Option("-o", "--output", help="Show the objects.")] = None,
     connect: Connect = "",
 ) -> None:
     """Make guests, networks and pools what files say.
@@ -37,31 +61,84 @@ def apply(
     says already, and never changed otherwise. All files are checked before anything is done. The exit code is 1 if an
     object could not be applied.
 
+    With --prune, what was applied before with the labels of -l (with --all, whatever its labels) in the namespaces of
+    the files, and is in none of them now, is deleted as its deletionPolicy says, if all else went well.
+
     \b
     Examples:
       virtctl apply -f web-1.yaml
       virtctl apply -f estate/ -R --dry-run=server
+      virtctl apply -f shop/ --prune -l app=shop
       virtctl import qemu:///system -o estate && virtctl apply -f estate -R
     """
     if not filename:
         raise typer.BadParameter("name files with -f")
+    if prune and not (selector or every):
+        raise typer.BadParameter("--prune needs -l, or --all for whatever the labels")
+    if every and not prune:
+        raise typer.BadParameter("--all goes with --prune")
     from executor.engine import apply as engine
 
     declared = load(filename, namespace, recursive)
+    if selector:
+        declared = engine.selected(declared, selector)
     engine.check(declared)
-    suffix = {DryRun.none: "", DryRun.client: " (dry run)", DryRun.server: " (server dry run)"}[dry_run]
     if dry_run is DryRun.client:
+        if output is not None:
+            return _show([each.object for each in engine.ordered(declared)], output)
         for each in engine.ordered(declared):
-            typer.echo(f"{each.ref} configured{suffix}")
-        return
+            typer.echo(f"{each.ref} configured{_SUFFIX[dry_run]}")
+        return None
     code = 0
     with hypervisor_at(connect) as hypervisor:
+        finished = []
         for done in engine.apply(hypervisor, declared, dry_run=dry_run is DryRun.server):
-            if done.error is not None:
-                messages.failure(done.error)
-                code = 1
-            elif done.result is not None:
-                typer.echo(f"{done.declared.ref} {done.result.outcome}{suffix}")
-                for note in done.result.notes:
-                    messages.note(f"{done.declared.ref}: {note}")
+            code = max(code, _report(done, dry_run, quiet=output is not None))
+            finished.append(done)
+        if output is not None:
+            applied = [done for done in finished if done.error is None]
+            _show(engine.objects(hypervisor, applied, dry_run=dry_run is DryRun.server), output)
+        if prune and code == 0:
+            code = _prune(hypervisor, declared, selector, namespace, dry_run)
+        elif prune:
+            messages.note("nothing is pruned, since not all could be applied")
     raise typer.Exit(code)
+
+
+def _report(done: Applied, dry_run: DryRun, *, quiet: bool) -> int:
+    """Say what became of one object; return the exit code."""
+    if done.error is not None:
+        messages.failure(done.error)
+        return 1
+    if done.result is not None:
+        if not quiet:
+            typer.echo(f"{done.declared.ref} {done.result.outcome}{_SUFFIX[dry_run]}")
+        for note in done.result.notes:
+            messages.note(f"{done.declared.ref}: {note}")
+    return 0
+
+
+def _prune(
+    hypervisor: Hypervisor, declared: Declarations, selector: str, namespace: str | None, dry_run: DryRun
+) -> int:
+    from executor.engine import remove
+
+    refs = remove.prunable(hypervisor, declared, selector, namespace)
+    if dry_run is not DryRun.none:
+        for ref in refs:
+            typer.echo(f"{ref} pruned{_SUFFIX[dry_run]}")
+        return 0
+    code = 0
+    for each in remove.remove(hypervisor, refs):
+        if each.error is not None:
+            messages.failure(each.error)
+            code = 1
+        else:
+            typer.echo(f"{each.ref} {'pruned' if each.done == 'deleted' else each.done}")
+    return code
+
+
+def _show(objects: list[dict[str, Any]], form: Form) -> None:
+    from executor.cli.getting import write
+
+    write(objects, str(form))

@@ -8,8 +8,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
-from executor.cli.targets import Connect, Namespace, hypervisor_at
-from schemas.errors import KubevmmError
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
 
 
 def delete(
@@ -23,6 +22,8 @@ def delete(
         int | None, typer.Option("--grace-period", min=0, help="Seconds to shut down in; else as the object says.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Cut the power at once.")] = False,
+    selector: Annotated[str, typer.Option("-l", "--selector", metavar="LABELS", help="As app=web,tier!=db.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All of the kind in the namespace.")] = False,
     ignore_not_found: Annotated[bool, typer.Option("--ignore-not-found", help="Missing objects are no error.")] = False,
     connect: Connect = "",
 ) -> None:
@@ -37,38 +38,35 @@ def delete(
       virtctl delete vm web-1
       virtctl delete -f web-1.yaml
       virtctl delete vm/web-1 vm/web-2 --force
+      virtctl delete vm -l app=web
     """
     from executor.cli.refs import parse
-    from executor.engine import definitions, ownership, store
+    from executor.engine import remove
     from executor.engine.objects import Ref
     from executor.hypervisor.errors import NotFound
 
     if bool(what) == bool(filename):
         raise typer.BadParameter("name either objects or files")
+    many = bool(selector) or every
+    asked = parse(what or [], bare="" if many else "VirtualMachine") if what else {}
+    if many and (filename or any(asked.values())):
+        raise typer.BadParameter("-l and --all choose from a kind: name a kind, and no objects")
     if filename:
         refs = [each.ref for each in load(filename, namespace, recursive).objects]
     else:
-        asked = parse(what or [], bare="VirtualMachine")
-        refs = [Ref(kind, namespace or "default", name) for kind, names in asked.items() for name in names]
-    if not refs:
-        raise typer.BadParameter("a name is missing")
-    # What others stand on goes last.
-    refs.sort(key=lambda ref: ref.kind != "VirtualMachine")
+        refs = [Ref(kind, namespace or DEFAULT_NAMESPACE, name) for kind, names in asked.items() for name in names]
+    if not refs and not many:
+        raise typer.BadParameter("a name is missing, or -l, or --all")
     code = 0
     with hypervisor_at(connect) as hypervisor:
-        for ref in refs:
-            try:
-                if ref.kind in definitions.KINDS:
-                    done = definitions.delete(hypervisor, ref)
-                else:
-                    done = ownership.delete(hypervisor, store.find(hypervisor, ref), grace=0 if force else grace_period)
-            except NotFound as error:
-                if not ignore_not_found:
-                    messages.failure(error)
-                    code = 1
-            except KubevmmError as error:
-                messages.failure(error)
+        if many:
+            refs = remove.chosen(hypervisor, asked, [namespace or DEFAULT_NAMESPACE], selector)
+            if not refs:
+                messages.note(f"nothing found in the namespace {namespace or DEFAULT_NAMESPACE}")
+        for each in remove.remove(hypervisor, refs, grace=0 if force else grace_period):
+            if each.error is None:
+                typer.echo(f"{each.ref} {each.done}")
+            elif not (ignore_not_found and isinstance(each.error, NotFound)):
+                messages.failure(each.error)
                 code = 1
-            else:
-                typer.echo(f"{ref} {done}")
     raise typer.Exit(code)

@@ -147,6 +147,14 @@ def age(since: str | None) -> str:
     return f"{max(passed, 0)}s"
 
 
+def write(objects: list[dict[str, Any]], form: str) -> None:
+    """Write *objects* as ``name``, ``json`` or ``yaml``; one alone is no list."""
+    if form == "name":
+        sys.stdout.writelines(f"{obj['kind'].lower()}/{obj['metadata']['name']}\n" for obj in objects)
+    else:
+        _print(objects, form, single=len(objects) == 1)
+
+
 def _print(documents: list[dict[str, Any]], form: str, *, single: bool) -> None:
     whole = documents[0] if single else {"apiVersion": "v1", "kind": "List", "items": documents}
     if form == "json":

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from executor.engine import claims, definitions, disks, guests, store
 from executor.engine.guests import Outcome, Result
-from executor.engine.listing import node_name
+from executor.engine.listing import Query, listing, node_name
+from executor.engine.objects import labels_of, ref_of
+from executor.engine.objects import selected as labels_chosen
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from executor.engine.guests import Case
+    from executor.engine.objects import Ref
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
@@ -39,6 +42,23 @@ def ordered(declared: Declarations) -> list[Declared]:
 def check(declared: Declarations) -> None:
     """Raise KubevmmError where two objects are one domain, network or pool, or have one UUID, MAC address or disk."""
     claims.check(declared)
+
+
+def selected(declared: Declarations, selector: str) -> Declarations:
+    """Return *declared* with only the objects whose labels are as *selector* says."""
+    objects = [each for each in declared.objects if labels_chosen(labels_of(each.object), selector)]
+    return replace(declared, objects=objects)
+
+
+def objects(hypervisor: Hypervisor, applied: Iterable[Applied], *, dry_run: bool = False) -> list[dict[str, Any]]:
+    """Return what was *applied*, as it is on the node now; as it was declared where the node has nothing of it."""
+    applied = list(applied)
+    known: dict[Ref, dict[str, Any]] = {}
+    for kind in dict.fromkeys(each.declared.ref.kind for each in applied) if not dry_run else ():
+        names = tuple(each.declared.ref.name for each in applied if each.declared.ref.kind == kind)
+        for obj in listing(hypervisor, Query(kind, None, names, detail=True)).objects:
+            known[ref_of(obj)] = obj
+    return [known.get(each.declared.ref, each.declared.object) for each in applied]
 
 
 def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = False) -> Iterator[Applied]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from analyser.documents import GROUP
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,47 @@ def labels_of(obj: Mapping[str, Any]) -> dict[str, str]:
     return dict((obj.get("metadata") or {}).get("labels") or {})
 
 
+_TERM: Final = re.compile(
+    r"""\s*(?:(?P<absent>!)\s*(?P<gone>[\w./-]+)
+    |(?P<key>[\w./-]+)\s*(?:(?P<is>==?|!=)\s*(?P<value>[\w.-]*)|\s(?P<among>in|notin)\s*\((?P<values>[\w.,\s-]*)\))?)
+    \s*(?:,|$)""",
+    re.VERBOSE,
+)
+
+
 def selected(labels: Mapping[str, str], selector: str) -> bool:
-    """Say whether *labels* are as *selector* (``app=web,tier!=db,team,!old``) asks."""
-    return all(_holds(labels, term.strip()) for term in selector.split(",") if term.strip())
+    """Say whether *labels* are as *selector* (``app=web,tier!=db,team,!old,zone in (a,b)``) asks, as in kubectl.
+
+    Raises InputError for what is no selector.
+    """
+    return all(wanted(labels) for wanted in _terms(selector.strip()))
 
 
-def _holds(labels: Mapping[str, str], term: str) -> bool:
-    if "!=" in term:
-        key, _, value = term.partition("!=")
-        return labels.get(key.strip()) != value.strip()
-    if "=" in term:
-        key, _, value = term.replace("==", "=").partition("=")
-        return labels.get(key.strip()) == value.strip()
-    return term[1:] not in labels if term.startswith("!") else term in labels
+@cache
+def _terms(selector: str) -> tuple[Callable[[Mapping[str, str]], bool], ...]:
+    out = []
+    place = 0
+    while place < len(selector):
+        term = _TERM.match(selector, place)
+        if term is None:
+            raise InputError(f"{selector} is no label selector", hint="write it as app=web,tier!=db,zone in (a,b)")
+        out.append(_test(term))
+        place = term.end()
+    return tuple(out)
+
+
+def _test(term: re.Match[str]) -> Callable[[Mapping[str, str]], bool]:
+    gone, key = term["gone"], term["key"]
+    if gone:
+        return lambda labels: gone not in labels
+    if term["is"]:
+        values, wanted = {term["value"]}, term["is"] != "!="
+    elif term["among"]:
+        values, wanted = {value.strip() for value in term["values"].split(",")}, term["among"] == "in"
+    else:
+        return lambda labels: key in labels
+    # What has no such label is neither one of the values nor kept out for it.
+    return lambda labels: (labels.get(key) in values) is wanted
 
 
 def walked(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:

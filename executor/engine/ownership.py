@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _EMPTY: Final = "\n  <metadata/>\n"
 
+ADOPTED: Final = "kubevmm.io/adopted"
+"""The annotation of objects that nobody has applied yet."""
+
 GRACE: Final = 180
 """Seconds that a guest has to shut down where neither its object nor a person says."""
 
@@ -54,6 +57,7 @@ def adopt(hypervisor: Hypervisor, name: str, namespace: str, *, declared: Declar
         # The next apply then changes what the object names, and takes away nothing that it never named.
         spec = {key: value for key, value in obj["spec"].items() if key != "domain"}
         obj = {**obj, "spec": {**spec, "domain": {}}}
+    obj["metadata"]["annotations"] = {ADOPTED: "true"}
     _set(domain, marks.make(ref.namespace, ref.name, domain.uuid, obj).xml())
     return ref
 
