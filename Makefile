@@ -1,6 +1,7 @@
 # The commands that a person runs; CONTRIBUTING.md says what each is for.
 PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config python3 python3-dev python3-venv
-TEST_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
+NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86
+TEST_PACKAGES := $(NODE_PACKAGES) qemu-utils
 BIN := .venv/bin
 
 .PHONY: demo test check bench lock environment clean help
@@ -12,7 +13,8 @@ environment:
 	@scripts/system-packages $(PACKAGES)
 	@scripts/python-environment
 
-demo: environment  ## import the example estate, and show what came of it
+demo: environment  ## import the example estate; boot a guest, change it while it runs, delete it
+	@scripts/system-packages $(NODE_PACKAGES)
 	@scripts/demo
 
 test: environment  ## run all tests, against a real API server and a real libvirt

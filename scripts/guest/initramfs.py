@@ -32,6 +32,10 @@ echo "guest booted, kernel $(uname -r)"
   n=0
   while true; do
     n=$((n + 1))
+    # A CPU that is plugged in stands still until it is told to work.
+    for cpu in /sys/devices/system/cpu/cpu[0-9]*/online; do
+      [ "$(cat "$cpu")" = 1 ] || echo 1 >"$cpu"
+    done 2>/dev/null
     cpus=$(cat /sys/devices/system/cpu/online)
     memory=$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)
     echo "tick $n disks=$(seen /sys/block) nics=$(seen /sys/class/net) cpus=$cpus memory=$memory"

@@ -31,8 +31,8 @@ PACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual")
 
 # What the guest needs, as modules or built in.
 NEEDED = (
-    "virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_console", "virtio_scsi", "sr_mod", "isofs",
-    "button", "evdev",
+    "virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_console", "virtio_scsi", "sd_mod", "sr_mod",
+    "isofs", "button", "evdev",
 )  # fmt: skip
 
 UNPACK: dict[str, Callable[[bytes], bytes]] = {

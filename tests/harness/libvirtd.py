@@ -143,6 +143,8 @@ class Libvirtd:
             if not Path(place).is_dir():
                 raise HarnessError(f"{place} is missing: libvirt is not wholly installed", hint=HINT)
             (self.folder / name).mkdir(exist_ok=True)
+        # libvirt locks a console's terminal there.
+        (self.folder / "run" / "lock").mkdir(exist_ok=True)
         self._write("libvirtd.conf", LIBVIRTD_CONF)
         self._write("etc/qemu.conf", QEMU_CONF + 'user = "root"\ngroup = "root"\n')
         stands = [f"{self.folder / name}:{place}" for name, place in STANDS.items()]
