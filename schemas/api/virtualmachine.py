@@ -21,6 +21,7 @@ from schemas.api.common import (
     Quantity,
     Reference,
     Rule,
+    SharedReference,
     Struct,
     Time,
     doc,
@@ -88,9 +89,25 @@ class CloudInit(Struct):
     ] = None
     network_data: Annotated[str | None, doc("Network configuration, version 1 or 2.")] = None
     meta_data: Annotated[str | None, doc("Metadata; instance-id and local-hostname are made where it has none.")] = None
+    hostname: Annotated[
+        str | None, doc("The guest's host name; the object's own name where neither this nor the metadata says it.")
+    ] = None
+    ssh_authorized_keys: Annotated[
+        list[str] | None, doc("Public keys, a line each as in authorized_keys, for the user that the guest begins with.")
+    ] = None
     secret_ref: Annotated[
         Reference | None,
-        doc("A Secret whose keys userData, networkData and metaData stand in for those not given here."),
+        doc(
+            "A Secret whose keys userData, networkData, metaData and sshAuthorizedKeys stand in for those not given "
+            "here."
+        ),
+    ] = None
+    pool_ref: Annotated[
+        SharedReference | None,
+        doc(
+            "The VirtualMachineStoragePool, of files, in which the disk is made; without one, the node's own "
+            "kubevmm-seeds."
+        ),
     ] = None
 
 
