@@ -71,7 +71,7 @@ def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = Fal
     index, node = store.Index(hypervisor), claims.Node(hypervisor, declared)
     for each in ordered(declared):
         try:
-            yield Applied(each, _one(hypervisor, each, declared, index, node, dry_run=dry_run))
+            yield Applied(each, one(hypervisor, each, declared, index, node, dry_run=dry_run))
         except KubevmmError as error:
             yield Applied(each, error=error)
 
@@ -83,22 +83,24 @@ def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:
     return "" if not wanted or node_name(hypervisor) in wanted else ", ".join(map(str, wanted))
 
 
-def _one(
+def one(
     hypervisor: Hypervisor,
     each: Declared,
     declared: Declarations,
     index: store.Index,
     node: claims.Node,
     *,
-    dry_run: bool,
+    dry_run: bool = False,
+    daemon: bool = False,
 ) -> Result:
+    """Apply *each*, one of *declared*; `guests.apply` says what a *daemon* does otherwise. Raises KubevmmError."""
     other = elsewhere(hypervisor, each)
     if other:
         return Result(Outcome.SKIPPED, (f"it is for the node {other}, and this is {node_name(hypervisor)}",))
     if each.ref.kind == "VirtualMachine":
         case: Case = guests.look(hypervisor, each, declared, index)
         node.check(case)
-        return guests.foretell(case) if dry_run else guests.apply(hypervisor, case)
+        return guests.foretell(case) if dry_run else guests.apply(hypervisor, case, daemon=daemon)
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, dry_run=dry_run)
     if each.ref.kind == disks.KIND:
