@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from executor.cli.forms import Form, Output
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
-
-
-class Form(StrEnum):
-    """How objects are shown."""
-
-    table = "table"
-    wide = "wide"
-    json = "json"
-    yaml = "yaml"
-    name = "name"
 
 
 def get(
@@ -27,8 +17,16 @@ def get(
     namespace: Namespace = None,
     all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")] = False,
     selector: Annotated[str, typer.Option("-l", "--selector", metavar="LABELS", help="As app=web,tier!=db.")] = "",
-    output: Annotated[Form, typer.Option("-o", "--output", help="How to show them.")] = Form.table,
+    output: Output = Form("table"),  # noqa: B008  (a constant)
     unmanaged: Annotated[bool, typer.Option("--unmanaged", help="Also what is not managed.")] = False,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Then a row for each change, until Ctrl-C.")] = False,
+    watch_only: Annotated[bool, typer.Option("--watch-only", help="Changes alone, not what is there.")] = False,
+    watch_events: Annotated[
+        bool, typer.Option("--output-watch-events", help="Say ADDED, MODIFIED or DELETED with each change.")
+    ] = False,
+    sort_by: Annotated[str, typer.Option("--sort-by", metavar="PATH", help="As .status.printableStatus.")] = "",
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Tables without their first line.")] = False,
+    show_labels: Annotated[bool, typer.Option("--show-labels", help="Labels as a last column.")] = False,
     connect: Connect = "",
 ) -> None:
     """Show guests, networks and pools, and how they are.
@@ -43,11 +41,40 @@ def get(
       virtctl get vm web-1 -o yaml
       virtctl get vm --unmanaged
       virtctl get all -A
+      virtctl get vm -w
+      virtctl get vm -o jsonpath='{range .items[*]}{.metadata.name}{"\\n"}{end}'
+      virtctl get vm -o custom-columns=NAME:.metadata.name,STATUS:.status.printableStatus
     """
     from executor.cli.getting import show
     from executor.cli.refs import parse
 
     asked = parse(what)
     wanted = None if all_namespaces else namespace or DEFAULT_NAMESPACE
+    by = None
+    if sort_by:
+        from executor.cli import jsonpath
+
+        by = jsonpath.path(sort_by)
+    if watch or watch_only or watch_events:
+        if by is not None:
+            raise typer.BadParameter("--sort-by has no place with --watch: changes come in their own order")
+        from executor.cli.watching import watch as watched
+        from executor.engine.listing import Query
+
+        queries = [
+            Query(kind, wanted, names, selector, unmanaged, detail=output.detail) for kind, names in asked.items()
+        ]
+        with hypervisor_at(connect) as hypervisor:
+            raise typer.Exit(
+                watched(
+                    hypervisor, queries, output,
+                    only=watch_only, events=watch_events, heads=not no_headers, labels=show_labels,
+                )
+            )  # fmt: skip
     with hypervisor_at(connect) as hypervisor:
-        raise typer.Exit(show(hypervisor, asked, wanted, selector, str(output), unmanaged=unmanaged))
+        raise typer.Exit(
+            show(
+                hypervisor, asked, wanted, selector, output,
+                unmanaged=unmanaged, sort_by=by, heads=not no_headers, labels=show_labels,
+            )
+        )  # fmt: skip

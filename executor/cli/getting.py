@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser.yamlwriter import dump
 from executor.cli import messages
+from executor.cli.forms import Form, cells, text_of
 from executor.engine.listing import Query, listing
-from executor.engine.objects import kind_of
+from executor.engine.objects import kind_of, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from executor.cli.jsonpath import Path
     from executor.hypervisor.hypervisor import Hypervisor
 
 _READY: Final = ("READY", "status.conditions.Ready", False)
@@ -36,11 +36,13 @@ COLUMNS: Final[Mapping[str, tuple[tuple[str, str, bool], ...]]] = {
         ("AUTOSTART", "status.autostart", True),
     ),
     "VirtualMachineNode": (
-        _READY, ("CPU", "status.capacity.cpu", False), ("MEMORY", "status.capacity.memory", False),
-        ("ARCH", "status.info.architecture", True), ("LIBVIRT", "status.info.libvirtVersion", True),
-        ("HYPERVISOR", "status.info.hypervisorVersion", True),
+        _READY, ("CPU", "status.allocatable.cpu", False), ("MEMORY", "status.allocatable.memory", False),
+        ("GUESTS", "status.domains.running", False), ("ARCH", "status.arch", True),
+        ("HYPERVISOR", "status.hypervisor.version", True), ("LIBVIRT", "status.hypervisor.libvirtVersion", True),
+        ("MODEL", "status.cpu.model", True),
     ),
 }  # fmt: skip
+_OTHERS: Final = (("AGE", "age", False),)
 
 
 def show(
@@ -48,38 +50,55 @@ def show(
     asked: Mapping[str, tuple[str, ...]],
     namespace: str | None,
     selector: str,
-    form: str,
+    form: Form,
     *,
     unmanaged: bool,
+    sort_by: Path | None = None,
+    heads: bool = True,
+    labels: bool = False,
 ) -> int:
     """Write what is *asked* for (names by kind) to standard output; return the exit code."""
     code = 0
     documents: list[dict[str, Any]] = []
     for kind, names in asked.items():
-        query = Query(kind, namespace, names, selector, unmanaged, detail=form not in ("table", "name"))
-        found = listing(hypervisor, query)
+        found = listing(hypervisor, Query(kind, namespace, names, selector, unmanaged, detail=form.detail))
+        if sort_by is not None:
+            found.objects.sort(key=lambda obj: _sortable(sort_by.values(obj)))
         for name in names:
             if not any(obj["metadata"]["name"] == name for obj in found.objects):
-                where = f" in the namespace {namespace}" if namespace and kind != "VirtualMachineNode" else ""
-                messages.error(f"{kind.lower()}/{name} is not found{where}", hint=_hint(kind))
+                missing(kind, name, namespace)
                 code = 1
-        if form in ("json", "yaml"):
+        if form.whole:
             documents += found.objects
-        elif form == "name":
+        elif form.word == "name":
             sys.stdout.writelines(f"{kind.lower()}/{obj['metadata']['name']}\n" for obj in found.objects)
-        else:
-            _kind(kind, found.objects, many=len(asked) > 1, wide=form == "wide", namespaces=namespace is None)
+        elif found.objects:
+            loose = any("namespace" not in obj["metadata"] for obj in found.objects)
+            columns = Columns(kind, form, namespace is None or loose, many=len(asked) > 1, labels=labels)
+            table([*([columns.head] if heads else []), *map(columns.row, found.objects)])
+            if len(asked) > 1:
+                sys.stdout.write("\n")
         if found.unmanaged and not names:
             _count(kind, found.unmanaged)
         elif not found.objects and not names and len(asked) == 1:
             messages.note(f"nothing found{f' in the namespace {namespace}' if namespace else ''}")
-    if form in ("json", "yaml"):
-        _print(documents, form, single=len(documents) == 1 and any(asked.values()))
+    if form.whole and (documents or not code):
+        sys.stdout.write(text_of(documents, form, single=len(documents) == 1 and any(asked.values())))
     return code
 
 
-def _hint(kind: str) -> str:
-    return f"`virtctl get {_short(kind)} -A --unmanaged` lists all that is there"
+def missing(kind: str, name: str, namespace: str | None) -> None:
+    """Say that there is no such object."""
+    where = f" in the namespace {namespace}" if namespace and kind != "VirtualMachineNode" else ""
+    hint = f"`virtctl get {_short(kind)} -A --unmanaged` lists all that is there"
+    messages.error(f"{kind.lower()}/{name} is not found{where}", hint=hint)
+
+
+def _sortable(values: list[Any]) -> tuple[bool, str, Any]:
+    """Return a key that puts numbers in their order, text in its own, and what has no value first."""
+    first = values[0] if values else None
+    number = isinstance(first, (int, float))
+    return first is not None, "" if number else str(first), first if number else 0
 
 
 def _short(kind: str) -> str:
@@ -94,21 +113,36 @@ def _count(kind: str, count: int) -> None:
     messages.note(f"{text} lists {'them' if count > 1 else 'it'}{take}")
 
 
-def _kind(kind: str, objects: list[dict[str, Any]], *, many: bool, wide: bool, namespaces: bool) -> None:
-    if not objects:
-        return
-    columns = [column for column in COLUMNS[kind] if wide or not column[2]]
-    with_namespace = (namespaces or any("namespace" not in obj["metadata"] for obj in objects)) and kind[-4:] != "Node"
-    head = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(column[0] for column in columns)]
-    rows = [head]
-    for obj in objects:
-        name = obj["metadata"]["name"]
-        row = [obj["metadata"].get("namespace", "<unmanaged>")] if with_namespace else []
-        row.append(f"{kind.lower()}/{name}" if many else name)
-        rows.append([*row, *(_cell(obj, column[1]) for column in columns)])
-    table(rows)
-    if many:
-        sys.stdout.write("\n")
+class Columns:
+    """The columns of a table of one kind; ``many`` kinds in one output have theirs before the name."""
+
+    def __init__(self, kind: str, form: Form, namespaces: bool, *, many: bool = False, labels: bool = False) -> None:
+        self._kind = kind
+        self._custom = form.columns
+        self._columns = [each for each in COLUMNS.get(kind, _OTHERS) if form.word == "wide" or not each[2]]
+        self._namespaces = namespaces and kind != "VirtualMachineNode"
+        self._many = many
+        self._labels = labels
+
+    @property
+    def head(self) -> list[str]:
+        """The names of the columns."""
+        if self._custom:
+            return [head for head, _ in self._custom]
+        first = ["NAMESPACE"] if self._namespaces else []
+        return [*first, "NAME", *(each[0] for each in self._columns), *(["LABELS"] if self._labels else [])]
+
+    def row(self, obj: dict[str, Any]) -> list[str]:
+        """Return the row of *obj*."""
+        if self._custom:
+            return cells(obj, self._custom)
+        metadata = obj["metadata"]
+        first = [metadata.get("namespace", "<unmanaged>")] if self._namespaces else []
+        name = f"{self._kind.lower()}/{metadata['name']}" if self._many else metadata["name"]
+        row = [*first, name, *(_cell(obj, each[1]) for each in self._columns)]
+        if self._labels:
+            row.append(",".join(f"{key}={value}" for key, value in labels_of(obj).items()) or "<none>")
+        return row
 
 
 def table(rows: list[list[str]]) -> None:
@@ -152,12 +186,4 @@ def write(objects: list[dict[str, Any]], form: str) -> None:
     if form == "name":
         sys.stdout.writelines(f"{obj['kind'].lower()}/{obj['metadata']['name']}\n" for obj in objects)
     else:
-        _print(objects, form, single=len(objects) == 1)
-
-
-def _print(documents: list[dict[str, Any]], form: str, *, single: bool) -> None:
-    whole = documents[0] if single else {"apiVersion": "v1", "kind": "List", "items": documents}
-    if form == "json":
-        sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(dump(whole))
+        sys.stdout.write(text_of(objects, Form(form), single=len(objects) == 1))

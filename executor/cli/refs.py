@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def parse(words: Sequence[str], *, bare: str = "") -> dict[str, tuple[str, ...]]:
-    """Return the names by kind that *words* ask for, no names where a whole kind is; ``all`` is every kind.
+    """Return the names by kind that *words* ask for, no names where a whole kind is.
 
-    A word that is no kind, and stands behind none, is a name of the kind *bare*. Raises a usage error for what is no
-    kind at all.
+    ``all`` is every kind, ``vm,vmnet`` are two. A word that is no kind, and stands behind none, is a name of the kind
+    *bare*. Raises a usage error for what is no kind at all.
     """
     from executor.engine.objects import KINDS, kind_of
 
@@ -30,6 +30,10 @@ def parse(words: Sequence[str], *, bare: str = "") -> dict[str, tuple[str, ...]]
         return out
     if words and words[0].lower() == "all" and len(words) == 1:
         return dict.fromkeys(("VirtualMachine", "VirtualMachineNetwork", "VirtualMachineStoragePool"), ())
+    if len(words) == 1 and "," in words[0]:
+        several = [kind_of(word) for word in words[0].split(",")]
+        if all(several):
+            return {kind.name: () for kind in several if kind is not None}
     first = kind_of(words[0]) if words else None
     if first is not None and not (bare and len(words) == 1):
         return {first.name: tuple(words[1:])}

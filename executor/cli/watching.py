@@ -1,0 +1,116 @@
+"""`virtctl get --watch`: what is there, and then each change as it comes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from executor.cli import messages
+from executor.cli.forms import text_of
+from executor.cli.getting import Columns, missing
+from executor.engine.watching import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from executor.cli.forms import Form
+    from executor.engine.listing import Query
+    from executor.engine.watching import Change
+    from executor.hypervisor.hypervisor import Hypervisor
+
+
+def watch(
+    hypervisor: Hypervisor,
+    queries: Sequence[Query],
+    form: Form,
+    *,
+    only: bool = False,
+    events: bool = False,
+    heads: bool = True,
+    labels: bool = False,
+) -> int:
+    """Write what *queries* find, and what changes of it, to standard output; return the exit code, if ever.
+
+    With *only* what is there at first is left out; with *events* each change says what it is.
+    """
+    told = changes(hypervisor, queries, lost=lambda error: messages.note(f"{error}; trying again"))
+    first = next(told)
+    absent = [(query, name) for query in queries for name in query.names if not _has(first, query.kind, name)]
+    if absent:
+        for query, name in absent:
+            missing(query.kind, name, query.namespace)
+        return 1
+    printer = Printer(queries, form, events=events, heads=heads, labels=labels)
+    _write(printer.text([] if only else first))
+    for batch in told:
+        _write(printer.text(batch))
+    return 0
+
+
+def _has(batch: Iterable[Change], kind: str, name: str) -> bool:
+    return any((each.object["kind"], each.object["metadata"]["name"]) == (kind, name) for each in batch)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    # Somebody waits for it at the other end of a pipe.
+    sys.stdout.flush()
+
+
+class Printer:
+    """Changes as text; columns of a table are as wide as what was in them so far."""
+
+    def __init__(
+        self, queries: Sequence[Query], form: Form, *, events: bool = False, heads: bool = True, labels: bool = False
+    ) -> None:
+        self._form = form
+        self._events = events
+        self._heads = heads
+        self._headed: set[str] = set()
+        self._widths: dict[str, list[int]] = {}
+        many = len(queries) > 1
+        self._columns = {
+            each.kind: Columns(each.kind, form, each.namespace is None or each.unmanaged, many=many, labels=labels)
+            for each in queries
+        }  # fmt: skip
+
+    def text(self, batch: Sequence[Change]) -> str:
+        """Return what is written for *batch*."""
+        if self._form.whole:
+            return "".join(map(self._whole, batch))
+        if self._form.word == "name":
+            return "".join(f"{self._event(each)}{_name(each.object)}\n" for each in batch)
+        return "".join(f"{line}\n" for line in self._lines(batch))
+
+    def _event(self, change: Change) -> str:
+        return f"{change.what} " if self._events else ""
+
+    def _whole(self, change: Change) -> str:
+        if self._form.template is not None:
+            return f"{self._event(change)}{text_of([change.object], self._form, single=True)}"
+        obj: dict[str, Any] = change.object
+        if self._events:
+            obj = {"type": str(change.what), "object": obj}
+        if self._form.word == "json":
+            return json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
+        return "---\n" + text_of([obj], self._form, single=True)
+
+    def _lines(self, batch: Sequence[Change]) -> Iterator[str]:
+        rows: list[tuple[str, list[str]]] = []
+        for each in batch:
+            kind = str(each.object["kind"])
+            if self._heads and kind not in self._headed:
+                rows.append((kind, [*(["EVENT"] if self._events else []), *self._columns[kind].head]))
+            self._headed.add(kind)
+            rows.append((kind, [*([str(each.what)] if self._events else []), *self._columns[kind].row(each.object)]))
+        for kind, row in rows:
+            before = self._widths.get(kind, [0] * len(row))
+            self._widths[kind] = [max(width, len(cell)) for width, cell in zip(before, row, strict=True)]
+        for kind, row in rows:
+            cells = (messages.one_line(cell).ljust(width) for cell, width in zip(row, self._widths[kind], strict=True))
+            yield "   ".join(cells).rstrip()
+
+
+def _name(obj: dict[str, Any]) -> str:
+    return f"{obj['kind'].lower()}/{obj['metadata']['name']}"
