@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from analyser.documents import GROUP
-from analyser.names import object_name
 from executor.engine import definitions, state, store
+from executor.engine.nodes import node, node_name
 from executor.engine.objects import labels_of, selected
 from executor.engine.resolve import as_written
 from executor.engine.status import status
@@ -123,27 +122,7 @@ def _gib(number: int) -> str:
 
 
 def _nodes(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
-    machine = hypervisor.host.machine()
-    info = {"architecture": machine.architecture, "libvirtVersion": hypervisor.host.libvirt_version()}
-    with contextlib.suppress(LibvirtError):
-        info["hypervisorVersion"] = hypervisor.host.hypervisor_version()
-    yield (
-        {
-            "apiVersion": GROUP,
-            "kind": query.kind,
-            "metadata": {"name": node_name(hypervisor)},
-            "spec": {},
-            "status": {
-                "capacity": {"cpu": machine.cpus, "memory": f"{machine.memory >> 20}Mi"},
-                "info": info,
-                "conditions": [{"type": "Ready", "status": "True"}],
-            },
-        },
-        True,
-    )
+    yield node(hypervisor, detail=query.detail), True
 
 
-def node_name(hypervisor: Hypervisor) -> str:
-    """Return the node's name: its host name, as Kubernetes would have it."""
-    name = hypervisor.host.hostname()
-    return object_name(name) or name
+__all__ = ["Found", "Query", "listing", "node_name"]
