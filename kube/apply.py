@@ -1,0 +1,66 @@
+"""Server-side apply that asks nothing of the server when nothing would change: writes are what limits scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kube import metrics
+from kube.managed import unchanged
+from kube.object import Key, Object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kube.client import Client
+    from kube.resource import Resource
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """The object as it is now, and whether the apply changed it."""
+
+    object: Object
+    changed: bool
+
+
+async def apply(
+    client: Client,
+    resource: Resource,
+    desired: Mapping[str, Any],
+    *,
+    manager: str,
+    current: Object | None = None,
+    force: bool = True,
+    subresource: str | None = None,
+) -> Applied:
+    """Make *desired*, which names all that *manager* has an opinion on, so; without *current* always ask the server.
+
+    *current* may be a cache's: if that lags behind, what is missed now is seen when the cache catches up. Fields that
+    *manager* applied before and *desired* no longer names are removed. *force* takes fields from other managers.
+    apiVersion and kind are filled in. Raises an `ApiError`: `Conflict` if *force* is false and a field is another's.
+    """
+    wanted = {"apiVersion": resource.api_version, "kind": resource.kind, **desired}
+    metadata = wanted["metadata"]
+    if current is not None and unchanged(wanted, current.decode(), manager, subresource):
+        metrics.APPLIES.labels("skipped").inc()
+        return Applied(current, changed=False)
+    metrics.APPLIES.labels("sent").inc()
+    key = Key(metadata.get("namespace", ""), metadata["name"])
+    params = {"fieldManager": manager, "force": "true" if force else "false"}
+    after = await client.patch(resource, key, wanted, kind="apply", subresource=subresource, params=params)
+    return Applied(after, changed=current is None or after.resource_version != current.resource_version)
+
+
+async def apply_status(
+    client: Client, resource: Resource, current: Object, status: Mapping[str, Any], *, manager: str
+) -> Applied:
+    """Make *status* all that *manager* says in the status of *current*. Raises an `ApiError`.
+
+    `NotFound` or `Conflict` if the object is gone, or another one of its name is there by now.
+    """
+    metadata = {"name": current.key.name, "uid": current.uid}
+    if current.key.namespace:
+        metadata["namespace"] = current.key.namespace
+    desired = {"metadata": metadata, "status": status}
+    return await apply(client, resource, desired, manager=manager, current=current, subresource="status")
