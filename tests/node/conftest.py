@@ -19,7 +19,7 @@ from tests.harness.libvirtd import Libvirtd
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from executor.hypervisor.domain import Domain
@@ -34,9 +34,13 @@ class Tick(NamedTuple):
     number: int
     disks: list[str]
     nics: list[str]
+    cpus: str
+    """Those that work, as ranges of numbers."""
+    memory: int
+    """In KiB."""
 
 
-TICK = re.compile(rb"tick (\d+) disks=(\S*) nics=(\S*) cpus=\S+ memory=\d+\r?\n")
+TICK = re.compile(rb"tick (\d+) disks=(\S*) nics=(\S*) cpus=(\S+) memory=(\d+)\r?\n")
 
 
 class Machine:
@@ -95,18 +99,25 @@ class Machine:
             while select.select([self._console.socket], [], [], 0)[0] and (piece := self._console.socket.recv(65536)):
                 self._unread = piece
             self._unread = b""
-        number, disks, nics = self.expect(TICK.pattern).groups()
-        return Tick(int(number), *(text.decode().split(",") if text else [] for text in (disks, nics)))
+        number, disks, nics, cpus, memory = (text.decode() for text in self.expect(TICK.pattern).groups())
+        named = [text.split(",") if text else [] for text in (disks, nics)]
+        return Tick(int(number), *named, cpus, int(memory))
 
     def until(self, what: str, names: set[str], *, there: bool = True) -> Tick:
         """Return the first tick in which the guest sees *names* among its *what* (disks, nics), or none of them."""
+
+        def seen(tick: Tick) -> bool:
+            found = set(getattr(tick, what))
+            return names <= found if there else not names & found
+
+        return self.when(seen)
+
+    def when(self, holds: Callable[[Tick], bool]) -> Tick:
+        """Return the first tick for which *holds*."""
         deadline = time.monotonic() + PATIENCE
-        while True:
-            tick = self.tick()
-            seen = set(getattr(tick, what))
-            if names <= seen if there else not names & seen:
-                return tick
-            assert time.monotonic() < deadline, (what, names, tick)
+        while not holds(tick := self.tick()):
+            assert time.monotonic() < deadline, tick
+        return tick
 
     def typed(self, command: str, answer: bytes) -> re.Match[bytes]:
         """Type *command* into the guest's shell and return the match of *answer* in what it writes."""
