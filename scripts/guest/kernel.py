@@ -81,7 +81,7 @@ def find() -> Kernel:
     cache = _cache()
     if found := _best(Path("/")) or _best(cache):
         return found
-    _fetch(cache)
+    fetch(cache)
     if found := _best(cache):
         return found
     raise KubevmmError(f"the kernel in {cache} lacks what a guest needs", hint="remove that folder and try again")
@@ -130,7 +130,7 @@ def _cache() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "kubevmm" / "kernel"
 
 
-def _fetch(folder: Path) -> None:
+def fetch(folder: Path) -> None:
     """Unpack the newest kernel's packages in *folder*, whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".kernel-", dir=folder.parent) as scratch:
