@@ -1,114 +1,295 @@
-"""VirtualMachineDisks: blank volumes made in their pools, taken as they are where they exist, and grown."""
+"""VirtualMachineDisks: volumes made once, blank or from something else, taken where they exist, grown, deleted."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from analyser import sizes
-from analyser.codec.encode import encode
-from executor.engine import resolve, state
-from executor.engine.guests import Outcome, Result
-from executor.hypervisor.errors import NotFound
-from schemas.errors import KubevmmError
+from executor.engine import kept as keeping
+from executor.engine import origins, state, usage, volumes
+from executor.engine.guests import Outcome, Result, now
+from executor.engine.objects import Ref
+from executor.hypervisor.errors import Conflict, NotFound
+from executor.plan import actions
+from executor.plan import volume as planner
+from executor.plan.actions import listed
+from executor.plan.domain import Difference
+from executor.plan.merge import Cause, merge, path_text
+from executor.storage.headers import Refused
+from schemas.errors import InputError, KubevmmError
 from schemas.table import table
 
 if TYPE_CHECKING:
+    from executor.engine.origins import Origin
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.pools import Pool
     from executor.hypervisor.volumes import Volume
 
-KIND = "VirtualMachineDisk"
+KIND: Final = volumes.DISK
 
 
-def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool = False) -> Result:
-    """Make the volume, or let it grow. Raises KubevmmError where it is somebody else's, or would lose data."""
+@dataclass(frozen=True)
+class Case:
+    """One object and what there is of it: ``pool`` is None where that is only declared yet, in a dry run.
+
+    ``volume`` is None where there is none, or only a part; ``kept`` where the volume is not ours.
+    """
+
+    declared: Declared
+    name: str
+    pool: Pool | None
+    volume: Volume | None
+    kept: state.Kept | None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the object asks for."""
+        return self.declared.object.get("spec") or {}
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """Return the volume that the spec asks for, as far as it says it."""
+        size = volumes.capacity(self.spec)
+        node = {"name": self.name, **(self.spec.get("volume") or {})}
+        return node if size is None else {**node, "capacity": f"{size} bytes"}
+
+    def steps(self) -> list[actions.Action]:
+        """Return the plan for a volume that is there."""
+        assert self.pool is not None and self.volume is not None  # noqa: S101, PT018  (asked for such a one alone)
+        return planner.plan(self.pool.name, self.wanted, volumes.document(self.volume))
+
+
+def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool = False) -> Case:
+    """Return *declared* with what there is of it. Raises KubevmmError where that is somebody else's."""
     spec = declared.object.get("spec") or {}
-    pool = _pool(hypervisor, declared, every, dry_run=dry_run)
-    name = str((spec.get("volume") or {}).get("name") or declared.ref.name)
-    volume = _volume(pool, name) if pool is not None else None
-    if pool is None or volume is None:
-        _check_new(declared, spec)
-        if pool is not None and not dry_run:
-            made = pool.create_volume(_xml(spec, name))
-            state.save(hypervisor, declared, _key(pool, made.name), active=True)
-        return Result(Outcome.CREATED)
-    kept = state.load(hypervisor, KIND, _key(pool, name))
-    if kept is not None and kept.ref != declared.ref:
-        raise KubevmmError(f"{declared.ref}: the volume {name} of the pool {pool.name} belongs to {kept.ref}")
-    if kept is None and spec.get("source"):
+    name = volumes.name_of(declared)
+    if not spec.get("poolRef"):
+        raise KubevmmError(f"{declared.ref}: which pool is it in?", hint="name it in spec.poolRef")
+    pool = volumes.pool_of(hypervisor, spec["poolRef"], declared.ref, every, dry_run=dry_run)
+    if pool is None:
+        return Case(declared, name, None, None, None)
+    volumes.check_owner(hypervisor, pool, name, declared.ref)
+    kept = state.load(hypervisor, KIND, volumes.key(pool, name))
+    if kept is not None and kept.new:
+        return Case(declared, name, pool, None, kept)
+    if kept is not None and (kept.object.get("spec") or {}).get("source") and spec.get("source"):
+        _check_same(declared, kept)
+    volume = volumes.find(pool, name)
+    if kept is None and volume is not None and spec.get("source"):
         raise KubevmmError(
             f"{declared.ref}: the pool {pool.name} has a volume {name} already, which is not managed",
             hint="without spec.source it is taken as it is",
         )
-    wanted, has = _capacity(spec), volume.info().capacity
-    if wanted is not None and wanted < has:
-        raise KubevmmError(f"{declared.ref}: the volume has {has} bytes: to shrink it to {wanted} would cut off data")
-    grows = wanted is not None and wanted > has
-    if kept is None and grows:
-        raise KubevmmError(f"{declared.ref}: the volume {name} is here, is not managed, and differs: capacity")
+    return Case(declared, name, pool, volume, kept)
+
+
+def _check_same(declared: Declared, kept: state.Kept) -> None:
+    if declared.object["spec"]["source"] != kept.object["spec"]["source"]:
+        raise InputError(
+            f"{declared.ref}: source cannot change: it says what the volume was made from",
+            path="spec.source",
+            hint="make another VirtualMachineDisk",
+        )
+
+
+def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool = False) -> Result:
+    """Make the volume, or let it grow. Raises KubevmmError where it is somebody else's, or would lose data.
+
+    Why it failed is kept for its status.
+    """
+    try:
+        case = look(hypervisor, declared, every, dry_run=dry_run)
+        result = (
+            _make(hypervisor, case, every, dry_run=dry_run)
+            if case.volume is None
+            else _change(hypervisor, case, dry_run=dry_run)
+        )
+    except KubevmmError as error:
+        if not dry_run:
+            reason = "Refused" if isinstance(error, Refused | InputError) else "Failed"
+            keeping.note(hypervisor, declared, reason, str(error))
+        raise
     if not dry_run:
-        if grows and wanted is not None:
-            volume.resize(wanted)
-        state.save(hypervisor, declared, _key(pool, name), active=True)
+        keeping.forget_note(hypervisor, declared.ref)
+    return result
+
+
+def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: bool) -> Result:
+    declared, pool, spec = case.declared, case.pool, case.spec
+    linked = (spec.get("source") or {}).get("clone") == "Linked"
+    asked = volumes.capacity(spec)
+    if dry_run and _only_declared(spec, declared.ref, every):
+        return Result(Outcome.CREATED)
+    origin = _origin(hypervisor, case, every, linked=linked)
+    if origin is None and asked is None:
+        raise KubevmmError(f"{declared.ref}: a new volume needs spec.capacity")
+    if origin is not None and asked is not None and asked < origin.capacity:
+        raise KubevmmError(
+            f"{declared.ref}: what it is made from has {origin.capacity} bytes: {asked} would cut off data"
+        )
+    size = asked if asked is not None else origin.capacity if origin is not None else 0
+    if dry_run or pool is None:
+        return Result(Outcome.CREATED)
+    document = _document(case, pool, origin, size, linked=linked)
+    with keeping.alone(hypervisor, declared.ref):
+        _fill(hypervisor, case, pool, document, None if linked else origin, size)
+    return Result(Outcome.CREATED)
+
+
+def _only_declared(spec: dict[str, Any], ref: Ref, every: Declarations) -> bool:
+    """Say whether what it is made from is in the same input, and may not be there yet."""
+    source = spec.get("source") or {}
+    wanted = {
+        Ref(
+            kind,
+            str((source.get(key) or {}).get("namespace") or ref.namespace),
+            str((source.get(key) or {}).get("name")),
+        )
+        for key, kind in (("imageRef", volumes.IMAGE), ("diskRef", KIND))
+    }
+    return any(each.ref in wanted for each in every.objects)
+
+
+def _origin(hypervisor: Hypervisor, case: Case, every: Declarations, *, linked: bool) -> Origin | None:
+    ref, source = case.declared.ref, case.spec.get("source") or {}
+    if "imageRef" in source:
+        return origins.image(hypervisor, source["imageRef"], ref, case.pool)
+    if "diskRef" in source:
+        target = Ref(KIND, ref.namespace, str(source["diskRef"].get("name")))
+        return origins.disk(hypervisor, target, ref, linked=linked)
+    if "snapshotRef" in source:
+        return origins.snapshot(hypervisor, source["snapshotRef"], ref, every)
+    if linked:
+        raise InputError(f"{ref}: a blank volume is linked to nothing", path="spec.source.clone")
+    return None
+
+
+def _document(case: Case, pool: Pool, origin: Origin | None, size: int, *, linked: bool) -> dict[str, Any]:
+    form = "qcow2" if linked else origin.format if origin is not None else None
+    document = volumes.new(case.spec, case.name, size, form, pool)
+    if linked and origin is not None:
+        if not volumes.in_files(pool) or document["target"]["format"]["type"] != "qcow2":
+            raise InputError(
+                f"{case.declared.ref}: a linked clone is a qcow2 volume in a pool of files", path="spec.source.clone"
+            )
+        document["backingStore"] = {"path": origin.volume.path(), "format": {"type": origin.format}}
+    return document
+
+
+def _fill(
+    hypervisor: Hypervisor, case: Case, pool: Pool, document: dict[str, Any], copied: Origin | None, size: int
+) -> None:
+    """Make the volume. That it is whole is written down last: what a kill leaves is made anew."""
+    declared, key = case.declared, volumes.key(pool, case.name)
+    facts: dict[str, Any] = {"pool": pool.uuid, "volume": case.name}
+    if case.kept is not None and case.kept.new:
+        _discard(hypervisor, declared.ref, pool, case.name)
+    state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
+    try:
+        volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
+    except KubevmmError:
+        # libvirt leaves nothing behind.
+        state.forget(hypervisor, KIND, key)
+        raise
+    if volume.info().capacity < size:
+        volume.resize(size)
+    found = volumes.content(volume)
+    facts |= {"format": found.format, "backing": found.backing, "time": now()}
+    state.save(hypervisor, declared, key, active=True, facts=facts)
+
+
+def _discard(hypervisor: Hypervisor, ref: Ref, pool: Pool, name: str) -> None:
+    volume = volumes.find(pool, name)
+    if volume is None:
+        return
+    users = usage.guests_of(hypervisor, pool, volume)
+    if users:
+        raise Conflict(
+            f"{ref}: the volume {pool.name}/{name} was not made whole, and the guest {users[0].domain.name} has it",
+            hint="take the disk out of the guest",
+        )
+    volume.delete()
+
+
+def _change(hypervisor: Hypervisor, case: Case, *, dry_run: bool) -> Result:
+    declared, pool, volume, kept = case.declared, case.pool, case.volume, case.kept
+    if pool is None or volume is None:
+        raise AssertionError(case)
+    steps = case.steps()
+    for step in steps:
+        if isinstance(step, actions.Unchangeable):
+            raise _unchangeable(case, step)
+    if kept is None and steps:
+        raise KubevmmError(f"{declared.ref}: the volume {case.name} is here, is not managed, and differs: capacity")
+    if not dry_run:
+        for step in steps:
+            if isinstance(step, actions.ResizeVolume):
+                grow(hypervisor, pool, volume, step.capacity)
+        facts = dict(kept.facts) if kept is not None else {}
+        if "format" not in facts:
+            found = volumes.content(volume)
+            facts = {
+                "pool": pool.uuid, "volume": case.name, "format": found.format, "backing": found.backing, "time": now(),
+            }  # fmt: skip
+        state.save(hypervisor, declared, volumes.key(pool, case.name), active=True, facts=facts)
     if kept is None:
         return Result(Outcome.ADOPTED)
-    return Result(Outcome.CONFIGURED if grows else Outcome.UNCHANGED)
+    return Result(Outcome.CONFIGURED if steps else Outcome.UNCHANGED)
 
 
-def _pool(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool) -> Pool | None:
-    reference = (declared.object.get("spec") or {}).get("poolRef")
-    if not reference:
-        raise KubevmmError(f"{declared.ref}: which pool is it in?", hint="name it in spec.poolRef")
-    name = resolve.named(reference, declared.ref, every, "VirtualMachineStoragePool", "pool", ("spec", "poolRef"))
-    try:
-        return hypervisor.pools.by_name(name)
-    except NotFound:
-        if dry_run and name in _declared_pools(every):
-            return None
-        raise
+def _unchangeable(case: Case, step: actions.Unchangeable) -> KubevmmError:
+    ref, volume = case.declared.ref, case.volume
+    wanted = volumes.capacity(case.spec)
+    has = volume.info().capacity if volume is not None else 0
+    if step.paths == ("capacity",):
+        return KubevmmError(f"{ref}: the volume has {has} bytes: to shrink it to {wanted} would cut off data")
+    if case.kept is None:
+        return KubevmmError(
+            f"{ref}: the volume {case.name} is here, is not managed, and differs: {listed(step.paths)}",
+            hint=f"`virtctl diff -f {case.declared.file}` shows how; it is taken once the file says what is there",
+        )
+    return KubevmmError(f"{ref}: {step.describe()}", hint="make another VirtualMachineDisk from this one")
 
 
-def _declared_pools(every: Declarations) -> set[str]:
-    pools = [each for each in every.objects if each.ref.kind == "VirtualMachineStoragePool"]
-    return {str((each.object["spec"].get("pool") or {}).get("name") or each.ref.name) for each in pools}
+def grow(hypervisor: Hypervisor, pool: Pool, volume: Volume, size: int) -> None:
+    """Give *volume* *size* bytes, through the guest that runs with it if there is one, which then sees them at once."""
+    running = [use for use in usage.guests_of(hypervisor, pool, volume) if use.running and use.writes]
+    if not running:
+        volume.resize(size)
+        return
+    for use in running:
+        use.domain.block_resize(use.target, size)
+    pool.settle()
 
 
-def _volume(pool: Pool, name: str) -> Volume | None:
-    try:
-        return pool.volume(name)
-    except NotFound:
+def differences(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> list[Difference] | None:
+    """Return where the volume is not what *declared* says; None where there is none, or it is not whole."""
+    case = look(hypervisor, declared, every, dry_run=True)
+    if case.volume is None:
         return None
+    merged = merge(volumes.document(case.volume), case.wanted, case.wanted, table().roots["volume"].type)
+    before = (case.kept.object.get("spec") or {}) if case.kept is not None else {}
+    outside = case.kept is not None and before == case.spec
+    cause = Cause.FIRST if case.kept is None else Cause.OUTSIDE if outside else Cause.SPEC
+    return [
+        Difference(path_text(each.path), each.old, each.new, cause)
+        for each in merged.changes
+        if not any(each.path[: len(first)] == first for first in planner.FIRST)
+    ]
 
 
-def _check_new(declared: Declared, spec: dict[str, Any]) -> None:
-    other = [key for key in spec.get("source") or {} if key != "blank"]
-    if other:
-        raise KubevmmError(f"{declared.ref}: a node by itself makes blank volumes only so far, not from {other[0]}")
-    if _capacity(spec) is None:
-        raise KubevmmError(f"{declared.ref}: a new volume needs spec.capacity")
+def delete(hypervisor: Hypervisor, ref: Ref) -> str:
+    """Delete the object *ref*, and its volume unless it says Retain; return ``deleted`` or ``released``.
 
-
-def _capacity(spec: dict[str, Any]) -> int | None:
-    text = str(spec.get("capacity") or (spec.get("volume") or {}).get("capacity") or "")
-    if not text or text.isdigit():
-        return int(text) if text else None
-    try:
-        number, unit = sizes.parse(text, "bytes")
-    except ValueError as error:
-        raise KubevmmError(f"spec.capacity: {error}") from None
-    if unit not in (None, "bytes"):
-        raise KubevmmError(f"spec.capacity: {text} is not a quantity such as 20Gi")
-    return int(number)
-
-
-def _xml(spec: dict[str, Any], name: str) -> str:
-    root = table().roots["volume"]
-    node = {"name": name, **(spec.get("volume") or {}), "capacity": f"{_capacity(spec)} bytes"}
-    return encode(node, root.type, root.element, table().namespaces, path=("spec", "volume"), libvirt_order=True)
-
-
-def _key(pool: Pool, name: str) -> str:
-    # A volume has no UUID, and its name may be any file's.
-    return hashlib.sha256(f"{pool.uuid}/{name}".encode()).hexdigest()[:32]
+    Raises NotFound where there is none, Conflict where a guest or a linked clone uses the volume.
+    """
+    found = list(keeping.kept_of(hypervisor, ref))
+    if not found and keeping.noted(hypervisor, ref) is None:
+        raise NotFound(
+            f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted"
+        )
+    retain = any((kept.object.get("spec") or {}).get("deletionPolicy") == "Retain" for _, kept in found)
+    usage.remove(hypervisor, ref, found, retain=retain)
+    keeping.forget_note(hypervisor, ref)
+    return "released" if retain else "deleted"

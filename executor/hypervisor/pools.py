@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import libvirt
 
+from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.handle import Identified
 from executor.hypervisor.volumes import Volume
 from executor.hypervisor.words import word, words
@@ -56,6 +58,17 @@ class Pool(Identified):
         """Have libvirt look again which volumes there are."""
         # It changes what libvirt knows, and nothing on disk.
         self.read("refresh", 0)
+
+    def settle(self, patience: float = 30.0) -> None:
+        """As `refresh`, which libvirt refuses while it does so by itself, after an upload: waits *patience* seconds."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return self.refresh()
+            except LibvirtError as error:
+                if "asynchronous jobs" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def destroy(self) -> None:
         """Stop it; its volumes stay."""
@@ -112,6 +125,10 @@ class Pools:
     def define(self, xml: str) -> Pool:
         """Define one, or define it anew. Raises Invalid and Conflict."""
         return self._of(self._connection.change("storagePoolDefineXML", xml, 0))
+
+    def of(self, volume: Volume) -> Pool:
+        """Return the pool that *volume* is in."""
+        return self._of(volume.read("storagePoolLookupByVolume"))
 
     def volume_by_path(self, path: str) -> Volume:
         """Return the volume, of any running pool, that is at *path* on the host. Raises NotFound."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LARGEST: Final = 64 << 40
 """The most bytes that a guest may see of an image; more is taken for an attack."""
 
-FORMATS: Final = ("raw", "qcow2", "vmdk", "vdi", "vhdx")
+FORMATS: Final = ("raw", "qcow2", "vmdk", "vdi")
 
 
 class Refused(KubevmmError):  # noqa: N818  (named for what happened)
@@ -83,6 +83,7 @@ _PACKED: Final[tuple[tuple[bytes, str], ...]] = (
 )
 _TRAILERS: Final = ((512, b"conectix", "vhd"), (512, b"koly", "dmg"))
 """What stands so many bytes before the end."""
+_CONVERT: Final = "`qemu-img convert -O qcow2` makes one that is"
 
 
 def claimed(file: BinaryIO) -> str:
@@ -109,14 +110,13 @@ def inspect(file: BinaryIO, given: str | None = None) -> Header:
         "qcow2": qcow2.virtual_size,
         "vmdk": foreign.vmdk,
         "vdi": foreign.vdi,
-        "vhdx": foreign.vhdx,
     }
     head = Head(file, file.seek(0, os.SEEK_END))
     if not head.size:
         raise Refused("it is empty")
     found = claimed(file)
     if given is not None and given not in FORMATS:
-        raise Refused(f"{given} is no format of images", hint=f"it is one of {', '.join(FORMATS)}")
+        raise Refused(f"{given} is not taken, only {', '.join(FORMATS)}", hint=_CONVERT)
     if given is not None and found != given and (found or given != "raw"):
         raise Refused(
             f"it is said to be {given}, and its content {f'claims to be {found}' if found else 'is not'}",
@@ -128,7 +128,7 @@ def inspect(file: BinaryIO, given: str | None = None) -> Header:
             raise Refused(f"it is packed with {packed}", hint="unpack it first")
         raise Refused("its content claims no format", hint="if it is raw, say so: format: raw")
     if found and found not in readers:
-        raise Refused(f"it is a {found}, which is not taken", hint="`qemu-img convert -O qcow2` makes one that is")
+        raise Refused(f"it is a {found}, which is not taken", hint=_CONVERT)
     size = readers[found](head) if found else head.size
     if not 0 < size <= LARGEST:
         raise Refused(f"its header says that a guest sees {size} bytes; between 1 and {LARGEST} are taken")

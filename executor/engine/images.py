@@ -1,0 +1,374 @@
+"""VirtualMachineImages: got from where they come from, judged, and landed in their pools, once."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from executor.engine import kept as keeping
+from executor.engine import landing, origins, state, usage, volumes
+from executor.engine.guests import Outcome, Result, now
+from executor.engine.landing import Judged
+from executor.engine.objects import Ref
+from executor.hypervisor.errors import NotFound
+from executor.plan.domain import Difference
+from executor.plan.merge import Cause
+from executor.storage import checksum, fetch, localfile
+from executor.storage.headers import Refused, inspect
+from schemas.errors import InputError, KubevmmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from executor.engine.landing import Progress
+    from executor.engine.source import Declarations, Declared
+    from executor.hypervisor.hypervisor import Hypervisor
+    from executor.hypervisor.pools import Pool
+    from executor.storage.checksum import Digests
+    from executor.storage.headers import Header
+
+KIND: Final = volumes.IMAGE
+LARGEST: Final = 1 << 40
+"""The most bytes that the file of an image may have."""
+
+WAITS: Final = "WaitingForUpload"
+
+
+def apply(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    every: Declarations,
+    *,
+    dry_run: bool = False,
+    content: BinaryIO | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Bring the image into those of its pools that do not have it; *content* is what was uploaded for it, if it was.
+
+    Raises KubevmmError where it cannot be got, must not be used, or a volume is somebody else's: then that is kept for
+    its status, and nothing else is changed.
+    """
+    try:
+        return _apply(hypervisor, declared, every, dry_run=dry_run, content=content, progress=progress)
+    except KubevmmError as error:
+        if not dry_run:
+            reason = "Refused" if isinstance(error, Refused | InputError) else "Failed"
+            keeping.note(hypervisor, declared, reason, str(error))
+        raise
+
+
+def _apply(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    every: Declarations,
+    *,
+    dry_run: bool,
+    content: BinaryIO | None,
+    progress: Progress | None,
+) -> Result:
+    name = volumes.name_of(declared)
+    source = (declared.object.get("spec") or {}).get("source") or {}
+    pools = _pools(hypervisor, declared, every, dry_run=dry_run)
+    there = [pool for pool in pools if pool is not None]
+    missing = _missing(hypervisor, declared, there, name)
+    if not missing and len(there) == len(pools):
+        if content is not None:
+            raise KubevmmError(f"{declared.ref}: it is there already", hint="delete it first, or upload another one")
+        return _have(hypervisor, declared, there, name, dry_run=dry_run)
+    if not source and content is None:
+        where = missing[0].name if missing else "none"
+        raise KubevmmError(
+            f"{declared.ref}: the pool {where} has no volume {name}, and there is no source", hint="give spec.source"
+        )
+    if "upload" in source and content is None:
+        waited = keeping.noted(hypervisor, declared.ref) is not None
+        text = f"waits for `virtctl image upload {declared.ref.name} FILE -n {declared.ref.namespace}`"
+        if not dry_run:
+            keeping.note(hypervisor, declared, WAITS, text)
+        return Result(Outcome.UNCHANGED if waited else Outcome.CREATED, (text,))
+    if dry_run:
+        _foretell(declared, source)
+        return Result(Outcome.CREATED)
+    with keeping.alone(hypervisor, declared.ref):
+        if "diskRef" in source:
+            _copy(hypervisor, declared, missing, name)
+        else:
+            _bring(hypervisor, declared, every, missing, name, content, progress)
+    keeping.forget_note(hypervisor, declared.ref)
+    return Result(Outcome.CREATED)
+
+
+def _pools(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool) -> list[Pool | None]:
+    """Return the pools that are to have the image: those that it names, and those of disks that are made from it."""
+    ref = declared.ref
+    wanted = [(each, ref) for each in (declared.object.get("spec") or {}).get("poolRefs") or ()]
+    if not wanted:
+        for each in every.objects:
+            spec = each.object.get("spec") or {}
+            image = (spec.get("source") or {}).get("imageRef") or {}
+            of = Ref(KIND, str(image.get("namespace") or each.ref.namespace), str(image.get("name")))
+            if each.ref.kind == volumes.DISK and of == ref and spec.get("poolRef"):
+                wanted.append((spec["poolRef"], each.ref))
+    if not wanted:
+        raise KubevmmError(f"{ref}: which pools is it for?", hint="name them in spec.poolRefs")
+    found: dict[str, Pool | None] = {}
+    for reference, owner in wanted:
+        pool = volumes.pool_of(hypervisor, reference, owner, every, dry_run=dry_run)
+        found[pool.uuid if pool is not None else str(reference)] = pool
+    return list(found.values())
+
+
+def _missing(hypervisor: Hypervisor, declared: Declared, pools: list[Pool], name: str) -> list[Pool]:
+    """Return those of *pools* that do not have the image whole. Raises KubevmmError where what is there is not it."""
+    spec = declared.object.get("spec") or {}
+    missing = []
+    for pool in pools:
+        volumes.check_owner(hypervisor, pool, name, declared.ref)
+        kept = state.load(hypervisor, KIND, volumes.key(pool, name))
+        volume = volumes.find(pool, name)
+        if kept is not None and not kept.new:
+            _check_same(declared, kept)
+        if volume is None or (kept is not None and kept.new):
+            missing.append(pool)
+        elif kept is None and spec.get("source"):
+            raise KubevmmError(
+                f"{declared.ref}: the pool {pool.name} has a volume {name} already, which is not managed",
+                hint="without spec.source it is taken as it is",
+            )
+    return missing
+
+
+def _check_same(declared: Declared, kept: state.Kept) -> None:
+    spec, before = declared.object.get("spec") or {}, kept.object.get("spec") or {}
+    if (spec.get("source") or {}) != (before.get("source") or {}):
+        raise InputError(
+            f"{declared.ref}: source cannot change: disks may be based on it",
+            path="spec.source",
+            hint="make another VirtualMachineImage",
+        )
+    wanted = spec.get("checksum")
+    digests = kept.facts.get("digests") or {}
+    if wanted and digests and checksum.parse(wanted) not in digests.values():
+        raise InputError(f"{declared.ref}: what was got has the checksum {digests.get('sha256')}", path="spec.checksum")
+
+
+def _have(hypervisor: Hypervisor, declared: Declared, pools: list[Pool], name: str, *, dry_run: bool) -> Result:
+    """Keep what is there as this object's."""
+    adopted = False
+    for pool in pools:
+        key = volumes.key(pool, name)
+        kept = state.load(hypervisor, KIND, key)
+        adopted = adopted or kept is None
+        if dry_run:
+            continue
+        facts = kept.facts if kept is not None else _facts_of(pool, name)
+        state.save(hypervisor, declared, key, active=True, facts=facts)
+    if not dry_run:
+        keeping.forget_note(hypervisor, declared.ref)
+    return Result(Outcome.ADOPTED if adopted else Outcome.UNCHANGED)
+
+
+def _facts_of(pool: Pool, name: str) -> dict[str, Any]:
+    volume = pool.volume(name)
+    found = volumes.content(volume)
+    if found.backing:
+        raise Refused(
+            f"the volume {name} of the pool {pool.name} is based on {found.backing}: no image stands on others"
+        )
+    return {
+        "pool": pool.uuid, "volume": name, "format": found.format, "backing": "",
+        "virtualSize": volume.info().capacity, "time": now(),
+    }  # fmt: skip
+
+
+def _foretell(declared: Declared, source: dict[str, Any]) -> None:
+    if "http" in source:
+        fetch.check(str(source["http"].get("url")))
+    elif "file" in source:
+        with localfile.open_below(str(source["file"].get("path"))) as file:
+            _judge(declared, file, None)
+
+
+def _bring(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    every: Declarations,
+    missing: list[Pool],
+    name: str,
+    content: BinaryIO | None,
+    progress: Progress | None,
+) -> None:
+    with _got(hypervisor, declared, every, missing, content, progress) as file:
+        header, digests = _judge(declared, file, progress)
+        for pool in missing:
+            key = volumes.key(pool, name)
+            facts = _begin(hypervisor, declared, pool, name)
+            spec = declared.object.get("spec") or {}
+            try:
+                volume = landing.land(pool, spec, name, Judged(file, header, digests), progress)
+            except KubevmmError:
+                # Nothing is left of it.
+                state.forget(hypervisor, KIND, key)
+                raise
+            facts |= {
+                "format": volumes.content(volume).format, "backing": "", "size": digests.length,
+                "virtualSize": header.virtual_size, "time": now(),
+                "digests": {each: digests[each] for each in ("sha256", "sha512")},
+            }  # fmt: skip
+            state.save(hypervisor, declared, key, active=True, facts=facts)
+
+
+def _begin(hypervisor: Hypervisor, declared: Declared, pool: Pool, name: str) -> dict[str, Any]:
+    """Throw away what an earlier try left, and write down that one is being made; return what is known of it."""
+    key = volumes.key(pool, name)
+    before = state.load(hypervisor, KIND, key)
+    pool.settle()
+    landing.discard(pool, name, whole=before is not None and before.new)
+    facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
+    state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
+    return facts
+
+
+def _judge(declared: Declared, file: BinaryIO, progress: Progress | None) -> tuple[Header, Digests]:
+    """Return what the file is. Raises Refused where it is not what the spec says, or points outside."""
+    spec = declared.object.get("spec") or {}
+    header = inspect(file, spec.get("format"))
+    told = None if progress is None else (lambda done: progress("reading", done, None))
+    digests = checksum.of(file, told)
+    wanted = spec.get("checksum")
+    if wanted and checksum.parse(wanted) not in (digests["sha256"], digests["sha512"]):
+        algorithm = str(wanted).partition(":")[0].strip().lower()
+        raise Refused(f"its checksum is {digests[algorithm]}, and {checksum.parse(wanted)} is asked for")
+    return header, digests
+
+
+@contextlib.contextmanager
+def _got(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    every: Declarations,
+    missing: list[Pool],
+    content: BinaryIO | None,
+    progress: Progress | None,
+) -> Iterator[BinaryIO]:
+    """Give the image's file, on this machine."""
+    spec = declared.object.get("spec") or {}
+    source = spec.get("source") or {}
+    if spec.get("checksum"):
+        checksum.parse(str(spec["checksum"]))
+    limit = min(LARGEST, *(pool.info().available for pool in missing))
+    if content is not None and content.seekable():
+        yield content
+    elif content is not None:
+        with _scratch(hypervisor) as file:
+            _take(content, file, limit, progress)
+            yield file
+    elif "http" in source:
+        http = source["http"]
+        if http.get("caRef"):
+            raise InputError(
+                f"{declared.ref}: a node by itself has no ConfigMaps",
+                path="spec.source.http.caRef",
+                hint="put the certificate among the system's",
+            )
+        told = None if progress is None else (lambda done, whole: progress("downloading", done, whole))
+        with _scratch(hypervisor) as file:
+            credentials = _credentials(declared, every, http)
+            fetch.fetch(str(http.get("url")), file, fetch.Limits(limit), credentials=credentials, progress=told)
+            yield file
+    elif "file" in source:
+        with localfile.open_below(str(source["file"].get("path"))) as file:
+            yield file
+    else:
+        other = next(iter(source), "nowhere")
+        raise KubevmmError(f"{declared.ref}: a node by itself gets no image from {other}")
+
+
+def _scratch(hypervisor: Hypervisor) -> Any:
+    """Return a file without a name: gone with the process, however that ends."""
+    folder = state.folder(hypervisor) / "scratch"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        raise KubevmmError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def _take(content: BinaryIO, file: BinaryIO, limit: int, progress: Progress | None) -> None:
+    done = 0
+    while piece := content.read(fetch.PIECE):
+        done += len(piece)
+        if done > limit:
+            raise Refused(f"more than {limit} bytes came, and no more are taken")
+        file.write(piece)
+        if progress is not None:
+            progress("reading", done, None)
+    file.flush()
+
+
+def _credentials(declared: Declared, every: Declarations, http: dict[str, Any]) -> fetch.Credentials | None:
+    if not http.get("secretRef"):
+        return None
+    name = str(http["secretRef"].get("name"))
+    found = {
+        key: every.secrets.get((declared.ref.namespace, name, key), "") for key in ("username", "password", "token")
+    }
+    if not any(found.values()):
+        raise InputError(
+            f"{declared.ref}: there is no Secret {name} with username and password, or token",
+            path="spec.source.http.secretRef",
+            hint="give the Secret's file with -f, too",
+        )
+    return fetch.Credentials(**found)
+
+
+def _copy(hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name: str) -> None:
+    """Make the image from a disk, as it is now."""
+    spec = declared.object.get("spec") or {}
+    if spec.get("checksum"):
+        raise InputError(f"{declared.ref}: a disk has no checksum", path="spec.checksum")
+    target = Ref(volumes.DISK, declared.ref.namespace, str(spec["source"]["diskRef"].get("name")))
+    origin = origins.disk(hypervisor, target, declared.ref)
+    for pool in missing:
+        key = volumes.key(pool, name)
+        facts = _begin(hypervisor, declared, pool, name)
+        try:
+            document = volumes.new(spec, name, origin.capacity, origin.format, pool)
+            volume = landing.made(pool, document, origin.volume)
+        except KubevmmError:
+            state.forget(hypervisor, KIND, key)
+            raise
+        facts |= {
+            "format": volumes.content(volume).format, "backing": "", "virtualSize": origin.capacity, "time": now(),
+        }  # fmt: skip
+        state.save(hypervisor, declared, key, active=True, facts=facts)
+
+
+def differences(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> list[Difference] | None:
+    """Return which of its pools do not have the image; None where none has it."""
+    name = volumes.name_of(declared)
+    pools = [pool for pool in _pools(hypervisor, declared, every, dry_run=True) if pool is not None]
+    missing = _missing(hypervisor, declared, pools, name)
+    if len(missing) == len(pools):
+        return None
+    fresh = [pool for pool in pools if state.load(hypervisor, KIND, volumes.key(pool, name)) is None]
+    out = [Difference(f"poolRefs.{pool.name}", None, name, Cause.SPEC) for pool in missing]
+    return out + [Difference(f"poolRefs.{pool.name}", name, name, Cause.FIRST) for pool in fresh if pool not in missing]
+
+
+def delete(hypervisor: Hypervisor, ref: Ref) -> str:
+    """Delete the object *ref*, and its volumes unless it says Retain; return ``deleted`` or ``released``.
+
+    Raises NotFound where there is none, KubevmmError where a guest or a linked clone uses it: then nothing is deleted.
+    """
+    found = list(keeping.kept_of(hypervisor, ref))
+    trouble = keeping.noted(hypervisor, ref)
+    if not found and trouble is None:
+        raise NotFound(
+            f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted"
+        )
+    retain = any((kept.object.get("spec") or {}).get("deletionPolicy") == "Retain" for _, kept in found)
+    usage.remove(hypervisor, ref, found, retain=retain)
+    keeping.forget_note(hypervisor, ref)
+    return "released" if retain else "deleted"
