@@ -24,6 +24,7 @@ def export(name: Name, namespace: Namespace = None, connect: Connect = "") -> No
     from analyser.names import object_name
     from analyser.yamlwriter import dump
     from executor.engine import ownership, store
+    from executor.engine.drive import without_seed
     from executor.engine.objects import Ref
     from schemas.errors import KubevmmError
 
@@ -39,6 +40,7 @@ def export(name: Name, namespace: Namespace = None, connect: Connect = "") -> No
         if guest is not None:
             obj["metadata"] = {key: value for key, value in guest.object["metadata"].items() if key in _KEPT}
             obj["spec"] = {**guest.object["spec"], "domain": obj["spec"]["domain"]}
+            obj = without_seed(obj)
     sys.stdout.write(dump(obj))
     raise typer.Exit(0)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import act, power, resolve, store
+from executor.engine import act, drive, power, resolve, seed, store
+from executor.hypervisor.errors import LibvirtError
 from executor.plan import actions, actual
 from executor.plan import domain as planner
 from executor.plan import mark as marks
@@ -15,6 +16,7 @@ from executor.plan.actions import listed
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
+    from executor.engine.seed import Seed
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.domain import Domain
     from executor.hypervisor.hypervisor import Hypervisor
@@ -56,6 +58,8 @@ class Case:
     there: Actual | None
     mark: Mark | None
     """What the domain carries: None where there is none, or it is not ours."""
+    seed: Seed | None = None
+    """What cloud-init in the guest reads, which ``wanted`` has in a drive; None where the object asks for none."""
 
     @property
     def adopting(self) -> bool:
@@ -91,11 +95,13 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, index:
     resolved = resolve.resolve(declared.object, declared.ref, every)
     domain, mark = _find(hypervisor, declared, resolved, index or store.Index(hypervisor))
     wanted = resolved.domain
-    if domain is None:
-        return Case(declared, wanted, resolved.secrets, None, None, None)
-    if not resolved.given_uuid:
+    if domain is not None and not resolved.given_uuid:
         wanted = {**wanted, "uuid": domain.uuid}
-    return Case(declared, wanted, resolved.secrets, domain, observe(domain), mark)
+    there = observe(domain) if domain is not None else None
+    data = seed.look(hypervisor, declared, every, wanted, there)
+    if data is not None:
+        wanted = seed.put_in(data, wanted, there)
+    return Case(declared, wanted, resolved.secrets, domain, there, mark, data)
 
 
 def _find(
@@ -164,6 +170,8 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     """
     check(case)
     adopting = case.adopting
+    if case.seed is not None and case.seed.write:
+        seed.write(hypervisor, case.seed)
     done = steps(case)
     at = next((n + 1 for n, step in enumerate(done) if isinstance(step, actions.Define)), 0)
     domain = act.run(hypervisor, case.domain, done[:at])
@@ -172,7 +180,7 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     if at:
         again = replace(case, domain=domain, there=observe(domain))
         done = done[:at] + steps(again, defined=True)
-    act.run(hypervisor, domain, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
+    _act(hypervisor, domain, case, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
     waits = _waits(done)
     if any(step.changes for step in done):
         left = planner.settle(case.wanted, observe(domain), case.last, mark_for(case))
@@ -184,16 +192,36 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
         if daemon
         else power.Settled(power.settle(hypervisor, obj, domain, new=new))
     )
-    unseen = "cloudInit is not acted on yet" if (case.declared.object.get("spec") or {}).get("cloudInit") else ""
-    notes = tuple(note for note in (*waits, settled.note, unseen) if note)
+    _sweep(hypervisor, domain, case)
+    notes = tuple(note for note in (*waits, settled.note, *(case.seed.notes if case.seed is not None else ())) if note)
     if case.domain is None:
         outcome = Outcome.CREATED
     elif adopting:
         outcome = Outcome.ADOPTED
     else:
-        changed = any(step.changes for step in done) or settled.note
+        changed = any(step.changes for step in done) or settled.note or (case.seed is not None and case.seed.write)
         outcome = Outcome.CONFIGURED if changed else Outcome.UNCHANGED
     return Result(outcome, notes, settled.wait, settled.held)
+
+
+def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.Action]) -> None:
+    for step in live:
+        try:
+            act.run(hypervisor, domain, [step])
+        except LibvirtError:
+            # A guest that has its CD mounted does not let go of it: its next start brings the new one.
+            if case.seed is None or not isinstance(step, actions.UpdateDevice) or case.seed.path not in step.xml:
+                raise
+
+
+def _sweep(hypervisor: Hypervisor, domain: Domain, case: Case) -> None:
+    """Delete the seeds that the guest has no more."""
+    if case.seed is not None:
+        seed.sweep(hypervisor, case.seed, domain)
+    elif case.mark is not None and (case.mark.applied.get("spec") or {}).get("cloudInit") is not None:
+        before = case.there.inactive if case.there is not None else {}
+        paths = tuple(drive.sources(before, seed.names(domain.uuid)))
+        seed.remove(hypervisor, domain.uuid, paths, used=seed.paths_of(domain))
 
 
 def foretell(case: Case) -> Result:
@@ -205,6 +233,7 @@ def foretell(case: Case) -> Result:
     if case.adopting:
         return Result(Outcome.ADOPTED)
     changed = any(step.changes for step in done) or power.would_change(case.declared.object, case.domain)
+    changed = changed or (case.seed is not None and case.seed.write)
     return Result(Outcome.CONFIGURED if changed else Outcome.UNCHANGED, _waits(done))
 
 
@@ -218,8 +247,11 @@ def mark_for(case: Case) -> Mark:
     spec = {**(obj.get("spec") or {}), "domain": _without(case.wanted, case.secrets)}
     applied = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata, "spec": spec}
     uid = str(metadata.get("uid") or case.wanted["uuid"])
+    texts = seed.secret_texts(obj)
+    for path in texts:
+        applied = _cut(applied, path)
     made = marks.make(ref.namespace, ref.name, uid, applied)
-    hidden = [path for path in case.secrets if path not in made.secrets]
+    hidden = [path for path in (*case.secrets, *texts) if path not in made.secrets]
     return replace(made, secrets=(*made.secrets, *hidden))
 
 

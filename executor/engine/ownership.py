@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analyser.documents import GROUP
 from analyser.names import object_name
-from executor.engine import held, runs, store
+from executor.engine import held, runs, seed, store
 from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
@@ -110,6 +110,7 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
     # By its UUID, and looked at again: what carries another mark by now, or none, is not ours to destroy.
     domain = hypervisor.domains.by_uuid(guest.domain.uuid)
     persistent = domain.persistent
+    seeds = seed.paths_of(domain) if spec.get("cloudInit") is not None else None
     try:
         if domain.active:
             _stop(domain, guest, grace)
@@ -121,6 +122,8 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
         if persistent:
             raise
     runs.forget(hypervisor, guest.domain.uuid)
+    if seeds is not None:
+        seed.remove(hypervisor, guest.domain.uuid, seeds)
     return "deleted"
 
 

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from executor.engine import drive
 from executor.engine.objects import Ref, walked
 from executor.engine.source import missing_secret
 from schemas.errors import InputError
@@ -71,7 +72,7 @@ def resolve(obj: Mapping[str, Any], ref: Ref, declared: Declarations) -> Resolve
 
 def as_written(obj: dict[str, Any]) -> dict[str, Any]:
     """Return the object with its references alone where `resolve` put what they stand for beside them."""
-    out = copy.deepcopy(obj)
+    out = copy.deepcopy(drive.without_seed(obj))
     for _, node in list(walked((out.get("spec") or {}).get("domain") or {})):
         if "networkRef" in node:
             node.pop("network", None)
