@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from executor.cli import messages
+from executor.cli.agent import agent
 from executor.cli.compare import compare
 from executor.cli.convert import convert
 from executor.cli.declarative_verbs import register as register_declarative
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for verb in (convert, validate, compare):
+for verb in (convert, validate, compare, agent):
     app.command(no_args_is_help=True)(verb)
 app.command()(explain)
 app.command("import", no_args_is_help=True)(import_estate)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from analyser.documents import GROUP
-from executor.engine import definitions, state, store
+from executor.engine import definitions, noted, runs, state, store, stored
 from executor.engine.nodes import node, node_name
 from executor.engine.objects import labels_of, selected
 from executor.engine.resolve import as_written
@@ -43,7 +43,9 @@ class Found:
 
 def listing(hypervisor: Hypervisor, query: Query) -> Found:
     """Return what *query* asks for, in the order of namespaces and names."""
-    source = {"VirtualMachine": _guests, "VirtualMachineNode": _nodes}.get(query.kind, _definitions)
+    source = {"VirtualMachine": _guests, "VirtualMachineNode": _nodes, **dict.fromkeys(stored.KINDS, _stored)}.get(
+        query.kind, _definitions
+    )
     out = Found()
     for obj, managed in source(hypervisor, query):
         metadata = obj["metadata"]
@@ -61,6 +63,7 @@ def listing(hypervisor: Hypervisor, query: Query) -> Found:
 
 def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
     node = node_name(hypervisor)
+    said = noted.every(hypervisor)
     for guest, summary in store.guests(hypervisor, statistics=query.detail):
         managed = guest.mark is not None
         if managed:
@@ -75,10 +78,17 @@ def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, An
         wanted = not query.names or metadata["name"] in query.names
         if wanted and (managed or query.unmanaged):
             try:
-                obj["status"] = status(guest, summary, node=node, detail=query.detail)
+                run = runs.load(hypervisor, guest.domain.uuid) if managed else None
+                obj["status"] = status(guest, summary, node=node, detail=query.detail, run=run)
             except NotFound:
                 continue
+            obj["status"]["conditions"] += (said.pop(guest.ref, None) or {}).get("conditions", [])
         yield obj, managed
+    for ref, left in said.items():
+        if ref.kind == query.kind and left.get("created") is False:
+            # An agent tries to make it, and has not come so far.
+            metadata = {"name": ref.name, "namespace": ref.namespace}
+            yield {"apiVersion": GROUP, "kind": ref.kind, "metadata": metadata, "spec": {}, "status": left}, True
 
 
 def _definitions(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -119,6 +129,10 @@ def _more(each: Network | Pool, active: bool) -> dict[str, Any]:
 
 def _gib(number: int) -> str:
     return f"{number >> 30}Gi" if number >> 30 else f"{number >> 20}Mi"
+
+
+def _stored(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
+    return stored.objects(hypervisor, query.kind, detail=query.detail, unmanaged=query.unmanaged)
 
 
 def _nodes(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
