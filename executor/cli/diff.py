@@ -77,7 +77,7 @@ def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
 def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> list[Difference] | str | None:
     """Return the differences; None where the object is not there yet, the node's name where it is for another one."""
     from executor.engine import apply as engine
-    from executor.engine import definitions, guests
+    from executor.engine import definitions, disks, guests, images
 
     other = engine.elsewhere(hypervisor, each)
     if other:
@@ -85,6 +85,10 @@ def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations)
     if each.ref.kind in definitions.KINDS:
         place = definitions.look(hypervisor, each)
         return place.differences() if place.found is not None else None
+    if each.ref.kind == disks.KIND:
+        return disks.differences(hypervisor, each, declared)
+    if each.ref.kind == images.KIND:
+        return images.differences(hypervisor, each, declared)
     if each.ref.kind != "VirtualMachine":
         raise KubevmmError(f"{each.ref}: a node by itself cannot compare a {each.ref.kind} yet")
     case = guests.look(hypervisor, each, declared)

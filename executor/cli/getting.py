@@ -35,6 +35,14 @@ COLUMNS: Final[Mapping[str, tuple[tuple[str, str, bool], ...]]] = {
         ("CAPACITY", "status.capacity", False), ("AVAILABLE", "status.available", False),
         ("AUTOSTART", "status.autostart", True),
     ),
+    "VirtualMachineDisk": (
+        ("AGE", "age", False), ("PHASE", "status.phase", False), _READY, ("CAPACITY", "status.capacity", False),
+        ("POOL", "status.pool", False), ("NODE", "status.nodeName", True), ("PATH", "status.path", True),
+    ),
+    "VirtualMachineImage": (
+        ("AGE", "age", False), ("PHASE", "status.phase", False), _READY, ("SIZE", "status.virtualSize", False),
+        ("FORMAT", "status.format", True), ("OS", "spec.os", True),
+    ),
     "VirtualMachineNode": (
         _READY, ("CPU", "status.allocatable.cpu", False), ("MEMORY", "status.allocatable.memory", False),
         ("GUESTS", "status.domains.running", False), ("ARCH", "status.arch", True),

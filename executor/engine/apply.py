@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import claims, definitions, disks, guests, store
+from executor.engine import claims, definitions, disks, guests, images, store
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import labels_of, ref_of
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
-_ORDER = ("VirtualMachineStoragePool", "VirtualMachineNetwork", "VirtualMachineDisk", "VirtualMachine")
+_ORDER = (
+    "VirtualMachineStoragePool", "VirtualMachineNetwork", "VirtualMachineImage", "VirtualMachineDisk", "VirtualMachine",
+)  # fmt: skip
 """What others stand on comes first."""
 
 
@@ -105,7 +107,9 @@ def one(
         return definitions.apply(hypervisor, each, dry_run=dry_run)
     if each.ref.kind == disks.KIND:
         return disks.apply(hypervisor, each, declared, dry_run=dry_run)
+    if each.ref.kind == images.KIND:
+        return images.apply(hypervisor, each, declared, dry_run=dry_run)
     raise KubevmmError(
         f"{each.ref}: a node by itself cannot apply a {each.ref.kind} yet",
-        hint="it can apply VirtualMachines and their disks, networks and storage pools",
+        hint="it can apply VirtualMachines and their disks, images, networks and storage pools",
     )

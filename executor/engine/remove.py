@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import definitions, ownership, store
+from executor.engine import definitions, disks, images, ownership, store
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref, ref_of
 from schemas.errors import KubevmmError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from executor.hypervisor.hypervisor import Hypervisor
 
 ORDER: Final = ("VirtualMachine", "VirtualMachineNetwork", "VirtualMachineStoragePool")
-"""What `delete` knows. What others stand on goes last."""
+"""What is pruned; never disks nor images, whose data nothing brings back. What others stand on goes last."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Removed:
 
 def ordered(refs: Iterable[Ref]) -> list[Ref]:
     """Return *refs* in the order in which they are deleted."""
-    places = {kind: place for place, kind in enumerate(ORDER)}
+    places = {kind: place for place, kind in enumerate((*ORDER[:1], disks.KIND, images.KIND, *ORDER[1:]))}
     return sorted(refs, key=lambda ref: places.get(ref.kind, 1))
 
 
@@ -45,6 +45,10 @@ def delete(hypervisor: Hypervisor, ref: Ref, *, grace: int | None = None) -> str
         return definitions.delete(hypervisor, ref)
     if ref.kind == "VirtualMachine":
         return ownership.delete(hypervisor, store.find(hypervisor, ref), grace=grace)
+    if ref.kind == disks.KIND:
+        return disks.delete(hypervisor, ref)
+    if ref.kind == images.KIND:
+        return images.delete(hypervisor, ref)
     raise KubevmmError(f"{ref}: a node by itself cannot delete a {ref.kind} yet")
 
 
