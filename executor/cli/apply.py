@@ -78,21 +78,21 @@ def apply(
     if every and not prune:
         raise typer.BadParameter("--all goes with --prune")
     from executor.engine import apply as engine
+    from executor.engine.objects import labels_of, selected
 
     declared = load(filename, namespace, recursive)
-    if selector:
-        declared = engine.selected(declared, selector)
     engine.check(declared)
     if dry_run is DryRun.client:
+        chosen = [each for each in engine.ordered(declared) if selected(labels_of(each.object), selector)]
         if output is not None:
-            return _show([each.object for each in engine.ordered(declared)], output)
-        for each in engine.ordered(declared):
+            return _show([each.object for each in chosen], output)
+        for each in chosen:
             typer.echo(f"{each.ref} configured{_SUFFIX[dry_run]}")
         return None
     code = 0
     with hypervisor_at(connect) as hypervisor:
         finished = []
-        for done in engine.apply(hypervisor, declared, dry_run=dry_run is DryRun.server):
+        for done in engine.apply(hypervisor, declared, dry_run=dry_run is DryRun.server, selector=selector):
             code = max(code, _report(done, dry_run, quiet=output is not None))
             finished.append(done)
         if output is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import claims, definitions, disks, guests, images, store
+from executor.engine import claims, definitions, disks, guests, images, store, unchanged
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import labels_of, ref_of
@@ -46,12 +46,6 @@ def check(declared: Declarations) -> None:
     claims.check(declared)
 
 
-def selected(declared: Declarations, selector: str) -> Declarations:
-    """Return *declared* with only the objects whose labels are as *selector* says."""
-    objects = [each for each in declared.objects if labels_chosen(labels_of(each.object), selector)]
-    return replace(declared, objects=objects)
-
-
 def objects(hypervisor: Hypervisor, applied: Iterable[Applied], *, dry_run: bool = False) -> list[dict[str, Any]]:
     """Return what was *applied*, as it is on the node now; as it was declared where the node has nothing of it."""
     applied = list(applied)
@@ -63,17 +57,23 @@ def objects(hypervisor: Hypervisor, applied: Iterable[Applied], *, dry_run: bool
     return [known.get(each.declared.ref, each.declared.object) for each in applied]
 
 
-def apply(hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = False) -> Iterator[Applied]:
+def apply(
+    hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = False, selector: str = ""
+) -> Iterator[Applied]:
     """Apply all objects, and yield what became of each as it is done; with *dry_run* only say what would.
+
+    With *selector* only those whose labels are as it says; the others are there to be referred to.
 
     What fails keeps no other from being applied. Raises KubevmmError, before anything is changed, where objects
     contradict each other.
     """
     check(declared)
-    index, node = store.Index(hypervisor), claims.Node(hypervisor, declared)
+    index, node, bulk = store.Index(hypervisor), claims.Node(hypervisor, declared), unchanged.Bulk(hypervisor)
     for each in ordered(declared):
+        if not labels_chosen(labels_of(each.object), selector):
+            continue
         try:
-            yield Applied(each, one(hypervisor, each, declared, index, node, dry_run=dry_run))
+            yield Applied(each, one(hypervisor, each, declared, index, node, bulk, dry_run=dry_run))
         except KubevmmError as error:
             yield Applied(each, error=error)
 
@@ -91,18 +91,31 @@ def one(
     declared: Declarations,
     index: store.Index,
     node: claims.Node,
+    bulk: unchanged.Bulk | None = None,
     *,
     dry_run: bool = False,
     daemon: bool = False,
 ) -> Result:
-    """Apply *each*, one of *declared*; `guests.apply` says what a *daemon* does otherwise. Raises KubevmmError."""
+    """Apply *each*, one of *declared*; `guests.apply` says what a *daemon* does otherwise. Raises KubevmmError.
+
+    *index*, *node* and *bulk* are for all objects of a pass.
+    """
+    is_guest = each.ref.kind == "VirtualMachine"
+    same = unchanged.known(hypervisor, each, declared, bulk, daemon=daemon) if is_guest else None
+    if same is not None:
+        return same
     other = elsewhere(hypervisor, each)
     if other:
         return Result(Outcome.SKIPPED, (f"it is for the node {other}, and this is {node_name(hypervisor)}",))
-    if each.ref.kind == "VirtualMachine":
+    if is_guest:
         case: Case = guests.look(hypervisor, each, declared, index)
         node.check(case)
-        return guests.foretell(case) if dry_run else guests.apply(hypervisor, case, daemon=daemon)
+        if dry_run:
+            return guests.foretell(case)
+        before = case.domain.state() if case.domain is not None else None
+        result = guests.apply(hypervisor, case, daemon=daemon)
+        unchanged.note(hypervisor, each, declared, case, result, before, daemon=daemon)
+        return result
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, dry_run=dry_run)
     if each.ref.kind == disks.KIND:

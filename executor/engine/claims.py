@@ -69,9 +69,13 @@ def conflicts(declared: Declarations) -> Iterator[Conflict]:
 
 def check(declared: Declarations) -> None:
     """Raise KubevmmError where two objects claim the same."""
+    known = declared.known()
+    if known.free_of_conflicts:
+        return
     found = min(conflicts(declared), key=lambda each: each.claim.what, default=None)
     if found is not None:
         raise found.error()
+    known.free_of_conflicts = True
 
 
 class Node:

@@ -98,22 +98,18 @@ def named(
     if not name:
         raise InputError("a reference needs a name", path=".".join(map(str, path)))
     target = Ref(kind, str(wanted.get("namespace") or ref.namespace), str(name))
-    for each in declared.objects:
-        if each.ref == target:
-            return str((each.object["spec"].get(part) or {}).get("name") or name)
-    return str(name)
+    found = declared.find(target)
+    return str((found.object["spec"].get(part) or {}).get("name") or name) if found is not None else str(name)
 
 
 def volume(wanted: Mapping[str, Any], ref: Ref, declared: Declarations, path: tuple[str | int, ...]) -> dict[str, str]:
     """Return pool and volume of the disk that *wanted* refers to. Raises InputError where there is none."""
     target = Ref("VirtualMachineDisk", ref.namespace, str(wanted.get("name")))
-    for each in declared.objects:
-        if each.ref == target:
-            spec = each.object["spec"]
-            if not spec.get("poolRef"):
-                break
-            pool = named(spec["poolRef"], target, declared, "VirtualMachineStoragePool", "pool", path)
-            return {"pool": pool, "volume": str((spec.get("volume") or {}).get("name") or target.name)}
+    found = declared.find(target)
+    if found is not None and found.object["spec"].get("poolRef"):
+        spec = found.object["spec"]
+        pool = named(spec["poolRef"], target, declared, "VirtualMachineStoragePool", "pool", path)
+        return {"pool": pool, "volume": str((spec.get("volume") or {}).get("name") or target.name)}
     raise InputError(
         f"{ref}: there is no {target} with a poolRef in {ref.namespace}",
         path=".".join(map(str, path)),

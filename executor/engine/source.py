@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analyser import convert, documents, files, yamlreader
 from analyser.validate import validate
-from executor.engine.objects import Ref, is_ours, ref_of
+from executor.engine.objects import Ref, is_ours, ref_of, walked
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class InvalidInput(KubevmmError):  # noqa: N818  (named for what happened)
@@ -33,6 +36,31 @@ class Declared:
     object: dict[str, Any] = field(repr=False)
     file: str
 
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of the object, which nobody changes once it is read."""
+        return hashlib.sha256(self._text.encode()).digest()
+
+    @cached_property
+    def reach(self) -> tuple[tuple[str, str, str], ...]:
+        """What the object refers to: the reference's key (``networkRef``), and the namespace and name of its target."""
+        # Few objects refer to anything, and to walk one costs more than to print it.
+        if 'Ref"' not in self._text and 'Refs"' not in self._text:
+            return ()
+        found = []
+        for _, node in walked(self.object.get("spec") or {}):
+            for key, value in node.items():
+                if str(key).endswith(("Ref", "Refs")):
+                    for each in value if isinstance(value, list) else (value,):
+                        if isinstance(each, dict):
+                            namespace = str(each.get("namespace") or self.ref.namespace)
+                            found.append((str(key), namespace, str(each.get("name"))))
+        return tuple(found)
+
+    @cached_property
+    def _text(self) -> str:
+        return json.dumps(self.object, default=str)
+
 
 @dataclass
 class Declarations:
@@ -42,6 +70,43 @@ class Declarations:
     secrets: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     skipped: int = 0
     """How many objects were none of ours, nor Secrets."""
+    _known: Known | None = field(default=None, init=False, repr=False, compare=False)
+
+    def known(self) -> Known:
+        """Return the objects by their names, made anew where they are others."""
+        if self._known is None or not self._known.fits(self):
+            self._known = Known(self)
+        return self._known
+
+    def find(self, ref: Ref) -> Declared | None:
+        """Return the object called *ref*, None if it is not among these."""
+        return next((each for each in self.named(ref.namespace, ref.name)[0] if each.ref == ref), None)
+
+    def named(self, namespace: str, name: str) -> tuple[Sequence[Declared], Sequence[tuple[str, str]]]:
+        """Return the objects of any kind, and the keys and values of the Secret, that are called so."""
+        known = self.known()
+        return known.objects.get((namespace, name), ()), known.secrets.get((namespace, name), ())
+
+
+class Known:
+    """The objects of one input by namespace and name."""
+
+    def __init__(self, declared: Declarations) -> None:
+        self._list, self._values = declared.objects, declared.secrets
+        self._sizes = len(self._list), len(self._values)
+        self.free_of_conflicts = False
+        """Whether it was looked for objects that claim the same, and there are none."""
+        self.objects: dict[tuple[str, str], list[Declared]] = {}
+        self.secrets: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for each in self._list:
+            self.objects.setdefault((each.ref.namespace, each.ref.name), []).append(each)
+        for (namespace, name, key), value in self._values.items():
+            self.secrets.setdefault((namespace, name), []).append((key, value))
+
+    def fits(self, declared: Declarations) -> bool:
+        """Say whether this is about *declared* as it is now."""
+        same = declared.objects is self._list and declared.secrets is self._values
+        return same and self._sizes == (len(self._list), len(self._values))
 
 
 def read(names: Iterable[str], *, namespace: str | None = None, recursive: bool = False) -> Declarations:
@@ -57,19 +122,33 @@ def read(names: Iterable[str], *, namespace: str | None = None, recursive: bool 
         if not recursive and len(source.relative.parts) > 1:
             continue
         found += 1
-        data = files.read(source)
-        report = validate(data, file=str(source))
-        errors = [str(problem) for problem in report.problems if problem.severity == "error"]
-        problems += errors
-        if not errors:
-            for obj in _objects(data, str(source)):
-                _add(out, obj, str(source), namespace, problems)
+        _take(out, files.read(source), str(source), namespace, problems)
     _distinct(out, problems)
     if problems:
         raise InvalidInput(problems)
     if not found:
         raise KubevmmError("no file to read", hint="-f names files or folders; -R searches folders to the bottom")
     return out
+
+
+def read_text(data: bytes, file: str, *, namespace: str | None = None) -> Declarations:
+    """Return the objects in *data*, as `read` does of a file; *file* is what problems call it. Raises InvalidInput."""
+    out = Declarations()
+    problems: list[str] = []
+    _take(out, data, file, namespace, problems)
+    _distinct(out, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return out
+
+
+def _take(out: Declarations, data: bytes, file: str, namespace: str | None, problems: list[str]) -> None:
+    report = validate(data, file=file)
+    errors = [str(problem) for problem in report.problems if problem.severity == "error"]
+    problems += errors
+    if not errors:
+        for obj in _objects(data, file):
+            _add(out, obj, file, namespace, problems)
 
 
 def _objects(data: bytes, file: str) -> list[dict[str, Any]]:

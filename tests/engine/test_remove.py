@@ -93,8 +93,8 @@ def test_what_is_chosen_by_labels_is_of_the_kind_and_the_namespace(node: Hypervi
 
 
 def test_only_what_has_the_labels_is_applied(node: Hypervisor, write: Callable[..., str]) -> None:
-    declared = engine.selected(source.read([write(f"{vm('a', metadata=SHOP)}---\n{vm('b')}")]), "app=shop")
-    assert [done.declared.ref.name for done in engine.apply(node, declared)] == ["a"]
+    declared = source.read([write(f"{vm('a', metadata=SHOP)}---\n{vm('b')}")])
+    assert [done.declared.ref.name for done in engine.apply(node, declared, selector="app=shop")] == ["a"]
 
 
 def test_what_was_applied_is_shown_as_it_is_on_the_node(node: Hypervisor, write: Callable[..., str]) -> None:
