@@ -1,7 +1,6 @@
 # The commands that a person runs; CONTRIBUTING.md says what each is for.
 PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config python3 python3-dev python3-venv
-NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86
-TEST_PACKAGES := $(NODE_PACKAGES) qemu-utils
+NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
 
 .PHONY: demo test check bench lock environment clean help
@@ -18,7 +17,7 @@ demo: environment  ## import the example estate; boot a guest, change it while i
 	@scripts/demo
 
 test: environment  ## run all tests, against a real API server and a real libvirt
-	@scripts/system-packages $(TEST_PACKAGES)
+	@scripts/system-packages $(NODE_PACKAGES)
 	$(BIN)/python -m tests.harness.build
 	$(BIN)/pytest
 

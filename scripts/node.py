@@ -1,8 +1,8 @@
 """Run a command with a libvirtd of its own: ``python -m scripts.node COMMAND ...``.
 
-The command finds it by LIBVIRT_DEFAULT_URI, and a folder for guests' files, which QEMU may write to, by NODE_FOLDER.
-Whatever ends the command, the daemon, its guests and the folder are gone when this ends; the machine's own libvirt
-and its guests are never touched.
+The command, on a terminal maybe a shell, finds it by LIBVIRT_DEFAULT_URI, and a folder for guests' files, which QEMU
+may write to, by NODE_FOLDER. Whatever ends the command, the daemon, its guests and the folder are gone when this ends;
+the machine's own libvirt and its guests are never touched.
 """
 
 from __future__ import annotations
@@ -40,13 +40,17 @@ def _run(daemon: Libvirtd, command: list[str]) -> int:
     owner = daemon.folder.stat()
     os.chown(guests, owner.st_uid, owner.st_gid)
     own = {"LIBVIRT_DEFAULT_URI": daemon.uri, "NODE_FOLDER": str(guests), "KUBEVMM_STATE": str(daemon.folder / "mine")}
-    # A group of its own, to be ended as a whole; no terminal, since the console would be typed into from one.
-    process = subprocess.Popen(command, env={**os.environ, **own}, stdin=subprocess.DEVNULL, process_group=0)
+    # A group of its own can be ended as a whole. But a terminal lets no other group than its first read from it.
+    group = None if sys.stdin.isatty() else 0
+    if group is None:
+        # It has the terminal's interrupts too, and what to do about them is its own business.
+        signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    process = subprocess.Popen(command, env={**os.environ, **own}, process_group=group)
     try:
         code = process.wait()
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.kill(process.pid, signal.SIGHUP) if group is None else os.killpg(process.pid, signal.SIGTERM)
             process.wait()
     return code if code >= 0 else 128 - code
 

@@ -75,6 +75,7 @@ def guest(libvirtd: Libvirtd, qemu: Hypervisor, files: tuple[Path, Path]) -> Ite
     domain["os"].update(kernel=str(files[0]), initrd=str(files[1]))
     devices = domain["devices"]
     devices["disks"][0]["source"]["file"] = blank(folder, "one.img")
+    devices["disks"][0]["driver"]["type"] = "raw"
     devices["disks"].append(
         {"type": "file", "device": "cdrom", "target": {"dev": "sdb", "bus": "scsi"}, "readonly": {}}
     )
