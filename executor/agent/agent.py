@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Self
 from executor.agent.index import Index
 from executor.agent.queue import WorkQueue
 from executor.agent.reconcile import Reconciler, Refused, rank
-from executor.engine.objects import Ref
 from executor.engine.power import StartFailed
 from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.events import Topic
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from executor.agent.metrics import Metrics
     from executor.agent.source import Source
+    from executor.engine.objects import Ref
     from executor.engine.status import Sink
     from executor.hypervisor.events import Event, Events
     from executor.hypervisor.hypervisor import Hypervisor

@@ -76,9 +76,7 @@ def run(options: Options) -> None:
 
 
 def default_socket() -> str:
-    """Return where the agent answers if nobody says: below /run for root, else in the user's runtime folder, if
-    there is one.
-    """
+    """Return where the agent answers if nobody says: below /run for root, else where users have that, if at all."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if os.geteuid() == 0:
         folder = Path("/run/kubevmm")

@@ -68,7 +68,7 @@ class FolderSource:
         """Raise KubevmmError where there is no such folder, or where everybody can write to it."""
         try:
             found = self.folder.stat()
-            os.listdir(self.folder)
+            next(self.folder.iterdir(), None)
         except OSError as error:
             raise KubevmmError(
                 f"{self.folder}: {error.strerror or error}", hint="--manifests names a folder that exists"

@@ -17,9 +17,9 @@ from executor.engine.source import Declarations, InvalidInput, read
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from executor.agent.memory import Memory
     from executor.engine.objects import Ref
@@ -174,10 +174,11 @@ class Manifests:
         objects |= kept
         every.objects = list(objects.values())
         self._last = objects
-        because = problems[0] if problems else "it is no longer in the folder"
-        stale |= dict.fromkeys(kept, because)
         claimed = self._memory.refs()
-        stale |= dict.fromkeys(claimed - objects.keys() - self._gone, because)
+        if problems:
+            # It may be in what cannot be read.
+            stale |= dict.fromkeys(kept, problems[0])
+            stale |= dict.fromkeys(claimed - objects.keys() - self._gone, problems[0])
         return Reading(
             objects,
             every,

@@ -130,7 +130,8 @@ class Reconciler:
         settled = power.keep(self._hypervisor, guest.object, guest.domain)
         if settled.note:
             self._sink.event(ref, "Kept", settled.note)
-        self._tell(ref, wanted, Progress(ok=False, reason="ManifestUnreadable", message=wanted.stale))
+        if wanted.stale:
+            self._tell(ref, wanted, Progress(ok=False, reason="ManifestUnreadable", message=wanted.stale))
         return "unreadable", settled.wait
 
     def _remove(self, ref: Ref) -> tuple[str, float | None]:

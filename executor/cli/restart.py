@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from executor.cli.durations import Timeout, seconds
 from executor.cli.targets import Connect, Names, Namespace, on_each
+
+if TYPE_CHECKING:
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
 
 
 def restart(
@@ -34,11 +38,11 @@ def restart(
       virtctl restart web-1
       virtctl restart web-1 --force
     """
+    from executor.engine.power import started_by_hand
     from executor.node import life
 
-    raise on_each(
-        names,
-        namespace,
-        connect,
-        lambda hypervisor, domain: life.restart(hypervisor, domain, force=force, grace=grace_period, timeout=timeout),
-    )
+    def act(hypervisor: Hypervisor, domain: Domain) -> str:
+        with started_by_hand(domain, stops_first=True):
+            return life.restart(hypervisor, domain, force=force, grace=grace_period, timeout=timeout)
+
+    raise on_each(names, namespace, connect, act)

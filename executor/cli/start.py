@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from executor.cli import messages
 from executor.cli.targets import Connect, Names, Namespace, on_each
+
+if TYPE_CHECKING:
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
 
 
 def start(
@@ -21,7 +26,8 @@ def start(
 ) -> None:
     """Start guests, or go on from where they were saved.
 
-    One that runs already is left as it is.
+    One that runs already is left as it is. One whose runStrategy is Halted runs on, also where an agent keeps it, until
+    `virtctl stop`, `virtctl apply`, or another runStrategy.
 
     \b
     Examples:
@@ -29,8 +35,13 @@ def start(
       virtctl start vm web-1 web-2
       virtctl start web-1 --paused
     """
+    from executor.engine.power import started_by_hand
     from executor.node import life
 
-    raise on_each(
-        names, namespace, connect, lambda _, domain: life.start(domain, paused=paused, forget_saved=discard_saved)
-    )
+    def act(_: Hypervisor, domain: Domain) -> str:
+        with started_by_hand(domain) as against:
+            if against:
+                messages.note(f"{domain.name}: {against}; it runs until `virtctl stop`, or until that changes")
+            return life.start(domain, paused=paused, forget_saved=discard_saved)
+
+    raise on_each(names, namespace, connect, act)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from executor.cli import messages
 from executor.cli.durations import Timeout, Wait, seconds
 from executor.cli.targets import Connect, Names, Namespace, on_each
+
+if TYPE_CHECKING:
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
 
 
 def stop(
@@ -30,19 +35,21 @@ def stop(
     A guest that does not within --timeout goes on running, and the exit code is 1: its system may ignore the power
     button. --grace-period and --force stop it all the same, and what it had not written is lost.
 
+    A guest whose runStrategy is Always stays stopped, also where an agent keeps it, until `virtctl start`, `virtctl
+    apply`, or another runStrategy.
+
     \b
     Examples:
       virtctl stop web-1
       virtctl stop web-1 --grace-period 30s
       virtctl stop vm web-1 web-2 --force
     """
+    from executor.engine.power import by_hand
     from executor.node import life
 
-    raise on_each(
-        names,
-        namespace,
-        connect,
-        lambda hypervisor, domain: life.stop(
-            hypervisor, domain, force=force, grace=grace_period, wait=wait, timeout=timeout
-        ),
-    )
+    def act(hypervisor: Hypervisor, domain: Domain) -> str:
+        if against := by_hand(domain, "off"):
+            messages.note(f"{domain.name}: {against}; it stays stopped until `virtctl start`, or until that changes")
+        return life.stop(hypervisor, domain, force=force, grace=grace_period, wait=wait, timeout=timeout)
+
+    raise on_each(names, namespace, connect, act)

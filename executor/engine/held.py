@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from lxml import etree
 
+from executor.hypervisor.errors import Unsupported
 from executor.hypervisor.handle import Affect
 from executor.plan import foreign
 
@@ -32,6 +33,15 @@ def held(domain: Domain, strategy: str) -> str:
     against = _AGAINST.get(strategy)
     text = domain.metadata(URI) if against is not None else None
     return against if against is not None and text is not None and _strategy(text) == strategy else ""
+
+
+def stays_off(domain: Domain) -> bool:
+    """Say whether a person stopped *domain* against its runStrategy."""
+    try:
+        text = domain.metadata(URI)
+    except Unsupported:
+        return False
+    return text is not None and _AGAINST.get(_strategy(text)) == "off"
 
 
 def hold(domain: Domain, strategy: str, power: Power) -> str:

@@ -6,6 +6,7 @@ hand against the runStrategy goes before both (`held`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -14,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import held as holds
-from executor.engine import runs
-from executor.hypervisor.errors import LibvirtError, WrongState
+from executor.engine import runs, store
+from executor.hypervisor.errors import LibvirtError, Unsupported, WrongState
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from executor.engine.runs import Run
     from executor.hypervisor.domain import Domain, DomainState
@@ -97,6 +98,33 @@ class StartFailed(KubevmmError):  # noqa: N818  (named for what happened)
 def would_change(obj: Mapping[str, Any], domain: Domain) -> bool:
     """Say whether `settle` would start or stop *domain*."""
     return bool(step(strategy(obj), domain.state()))
+
+
+def by_hand(domain: Domain, wanted: holds.Power) -> str:
+    """Note that a person wants *domain* on or off now; return what that goes against in words, empty for nothing.
+
+    What the object itself says, or no object at all, needs no note, and ends one that there is.
+    """
+    try:
+        mark = store.mark_of(domain)
+    except Unsupported:
+        mark = None
+    return holds.hold(domain, strategy(mark.applied), wanted) if mark is not None else ""
+
+
+@contextlib.contextmanager
+def started_by_hand(domain: Domain, *, stops_first: bool = False) -> Iterator[str]:
+    """Let a person start *domain* in the block, with no daemon in between; yield what that goes against in words."""
+    if stops_first:
+        by_hand(domain, "off")
+    against = ""
+    try:
+        # A guest that should always run is nobody's to stop, so that ends only when it runs.
+        if not holds.stays_off(domain):
+            against = by_hand(domain, "on")
+        yield against
+    finally:
+        by_hand(domain, "on")
 
 
 def settle(hypervisor: Hypervisor, obj: Mapping[str, Any], domain: Domain, *, new: bool = False) -> str:
