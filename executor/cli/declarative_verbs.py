@@ -8,6 +8,7 @@ from executor.cli.adopt import adopt
 from executor.cli.apply import apply
 from executor.cli.delete import delete
 from executor.cli.diff import diff
+from executor.cli.edit import edit
 from executor.cli.export import export
 from executor.cli.get import get
 from executor.cli.release import release
@@ -16,7 +17,7 @@ from executor.cli.wait import wait
 if TYPE_CHECKING:
     import typer
 
-VERBS = (apply, diff, get, delete, wait, adopt, release, export)
+VERBS = (apply, diff, get, edit, delete, wait, adopt, release, export)
 
 
 def register(app: typer.Typer) -> None:
