@@ -9,9 +9,10 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+import urllib.response
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from schemas.errors import KubevmmError
 
@@ -107,10 +108,10 @@ def fetch(
                 whole = _begin(answer, target, have, limits)
                 validator = _validator(answer)
                 _copy(answer, target, whole, limits, deadline, progress)
-            have = target.seek(0, 2)
-            if whole is None or have == whole:
-                return have
-            reason = f"it broke off after {have} of {whole} bytes"
+            end = target.seek(0, 2)
+            if whole is None or end == whole:
+                return end
+            reason = f"it broke off after {end} of {whole} bytes"
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == _BAD_RANGE:
@@ -200,16 +201,18 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     max_redirections = 5
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
+    def http_error_302(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
+    ) -> urllib.response.addinfourl | None:
         try:
-            check(newurl)
-        except Unfetched as error:
+            to = check(urljoin(req.full_url, headers.get("location") or headers.get("uri") or req.full_url))
+        except (Unfetched, ValueError) as error:
             raise Unfetched(f"{req.full_url} leads on to what is not taken: {error}") from None
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            raise Unfetched(f"{req.full_url} leads on to {newurl}, which anybody on the way could change")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        if urlsplit(req.full_url).scheme == "https" and urlsplit(to).scheme != "https":
+            raise Unfetched(f"{req.full_url} leads on to {to}, which anybody on the way could change")
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:

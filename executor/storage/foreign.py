@@ -45,6 +45,7 @@ _DYNAMIC, _STATIC = 1, 2
 
 def vdi(head: Head) -> int:
     """Return the bytes that a guest sees of a VDI. Raises Refused where it is the difference to another one."""
+    head.at(0, _SECTOR)
     version, _length, kind = head.unpack("<III", 0x44)
     if version >> 16 != 1 or kind not in (_DYNAMIC, _STATIC):
         raise Refused("it is a VDI of an unknown kind", hint=_FLATTEN)
