@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import act, drive, power, resolve, seed, store
+from executor.engine import act, drive, power, resolve, seed, store, volumes
 from executor.hypervisor.errors import LibvirtError
 from executor.plan import actions, actual
 from executor.plan import domain as planner
@@ -94,7 +94,7 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, index:
     """
     resolved = resolve.resolve(declared.object, declared.ref, every)
     domain, mark = _find(hypervisor, declared, resolved, index or store.Index(hypervisor))
-    wanted = resolved.domain
+    wanted = volumes.with_formats(hypervisor, resolved.domain)
     if domain is not None and not resolved.given_uuid:
         wanted = {**wanted, "uuid": domain.uuid}
     there = observe(domain) if domain is not None else None

@@ -132,11 +132,3 @@ def _of(pool: Pool, volume: Volume, kept: state.Kept) -> Origin:
 def _of_facts(pool: Pool, volume: Volume, facts: Mapping[str, Any]) -> Origin:
     found = volumes.trusted(pool, volume, facts)
     return Origin(pool, volume, found.format, volume.info().capacity)
-
-
-def declared_format(spec: Mapping[str, Any]) -> str | None:
-    """Return the format of a disk as far as its *spec* alone says it, None where only libvirt knows."""
-    form = ((spec.get("volume") or {}).get("target") or {}).get("format") or {}
-    if form.get("type"):
-        return str(form["type"])
-    return "qcow2" if (spec.get("source") or {}).get("clone") == "Linked" else None

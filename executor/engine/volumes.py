@@ -169,3 +169,28 @@ def trusted(pool: Pool, volume: Volume, facts: Mapping[str, Any]) -> Content:
             hint="whoever writes to it may have put another header there",
         )
     return found
+
+
+def with_formats(hypervisor: Hypervisor, domain: dict[str, Any]) -> dict[str, Any]:
+    """Return *domain* with the format of each disk that is an object's volume, where it says none.
+
+    libvirt would take such a disk for raw; its content is never asked, since a guest may have written that.
+    """
+    devices = domain.get("devices") or {}
+    disks = devices.get("disks") or ()
+    if not any("diskRef" in (each.get("source") or {}) for each in disks):
+        return domain
+    return {**domain, "devices": {**devices, "disks": [_with_format(hypervisor, each) for each in disks]}}
+
+
+def _with_format(hypervisor: Hypervisor, disk: dict[str, Any]) -> dict[str, Any]:
+    source, driver = disk.get("source") or {}, disk.get("driver") or {}
+    if "diskRef" not in source or driver.get("type"):
+        return disk
+    try:
+        pool = hypervisor.pools.by_name(str(source.get("pool")))
+    except NotFound:
+        return disk
+    kept = state.load(hypervisor, DISK, key(pool, str(source.get("volume"))))
+    form = kept.facts.get("format") if kept is not None else None
+    return disk if form in (None, "raw") else {**disk, "driver": {**driver, "type": form}}

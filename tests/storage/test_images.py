@@ -12,7 +12,6 @@ from executor.engine import images, landing, state
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Call, Recorder, hooked
-from schemas.errors import KubevmmError
 from tests.engine.objects import apply, recorded
 from tests.storage import pictures
 from tests.storage.pictures import MIB
@@ -180,12 +179,8 @@ def test_what_reaches_outside_is_one_line_and_changes_nothing(
     text = image(source, more=more)
     if "poolRefs" in more:
         text = text.replace(", poolRefs: [{name: images}]", "")
-    try:
-        (line,), calls = recorded(qemu, write(text))
-    except KubevmmError as error:
-        # Some is no valid object in the first place.
-        line, calls = f"{error}", []
-    assert message in line or "is not" in line or "does not match" in line, line
+    (line,), calls = recorded(qemu, write(text))
+    assert message in line
     assert "secret@" not in line
     assert calls == []
     assert pool.volumes() == []
