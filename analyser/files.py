@@ -10,7 +10,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from analyser.xmlreader import MAX_BYTES
 from schemas.errors import InputError, KubevmmError
@@ -95,7 +95,7 @@ def read(source: Source) -> bytes:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with source.path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+                data = _bounded(file)
         if data.startswith(GZIP):
             if source.path is not None and len(data) > MAX_BYTES:
                 raise _too_large(source)
@@ -107,6 +107,14 @@ def read(source: Source) -> bytes:
     if len(data) > MAX_BYTES:
         raise _too_large(source)
     return data
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    """Return what is in *file*, at most one byte more than MAX_BYTES of it."""
+    # A buffer of the bound's size would cost more than reading most files does.
+    size = os.fstat(file.fileno()).st_size
+    data = file.read(min(size, MAX_BYTES) + 1)
+    return data if len(data) <= size else data + file.read(MAX_BYTES + 1 - len(data))
 
 
 def _too_large(source: Source) -> InputError:

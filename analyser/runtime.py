@@ -58,6 +58,12 @@ def _rules(root: str) -> tuple[Rule, ...]:
     return tuple(rule(raw) for raw in load()["runtime"].get(root, ()))
 
 
+@cache
+def needles(root: str) -> frozenset[bytes]:
+    """Return what the XML of a definition that does not run, in lower case, must contain to have runtime state."""
+    return frozenset(each.needle for each in _rules(root) if not each.running)
+
+
 def where(element: etree._Element) -> str:
     """Return *element*'s place below its root as people write it: ``devices/disk[2]/alias``."""
     steps: list[str] = []

@@ -123,7 +123,7 @@ def _other(item: Item, element: etree._Element, part: int, digest: str, options:
     tag = str(element.tag)
     kind = tag if tag in ("network", "pool") else "other"
     name = element.findtext("name") or element.get("name") or element.findtext("uuid") or ""
-    file = names.digest(item.name, str(part), digest)
+    file = names.spooled(item.name, str(part), digest)
     base = names.guest_name((name, tag), names.digest(name, digest))
     made = make(element, token(file))
     root = table().roots[tag]

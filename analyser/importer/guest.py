@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from analyser import documents
 from analyser.importer import names, nova
-from analyser.importer.document import SECRETS, keep, left_out, make, prove, token, unknown
+from analyser.importer.document import SECRETS, Made, keep, left_out, make, prove, token, unknown
 from analyser.importer.findings import Finding, findings
+from analyser.importer.plain import convert
 from analyser.importer.row import Options, Row, row
 from analyser.yamlwriter import dump
 
@@ -39,8 +40,9 @@ def guest(
         found.append(Finding("running-only", "import its inactive definition instead where there is one"))
     if item.node is None:
         found.append(Finding("no-node", "set spec.nodeName, or import with --node"))
-    file = names.digest(item.name, str(part), digest)
-    made = make(domain, token(file))
+    file = names.spooled(item.name, str(part), digest)
+    plain = convert(whole) if whole else None
+    made = make(domain, token(file)) if plain is None else Made({}, [], {}, [], plain.elements)
     owner = nova.read(domain)
     namespace, project = _namespace(owner, options)
     identity = _identity(uuid, item, name, part)
@@ -49,8 +51,11 @@ def guest(
     spec: Node = {"runStrategy": "Manual", "deletionPolicy": "Retain"}
     if item.node is not None:
         spec["nodeName"] = item.node
-    spec["domain"] = made.content
-    text = dump({**head(base, namespace, labels, annotations), "spec": spec})
+    above = head(base, namespace, labels, annotations)
+    if plain is None:
+        text = dump({**above, "spec": {**spec, "domain": made.content}})
+    else:
+        text = f"{dump({**above, 'spec': spec})}  domain:{plain.body}"
     changed = made.taken or made.values
     secret = token(file) + SECRETS if made.values else None
     prove(domain, text, ("spec", "domain"), file=item.name, secret=secret, whole=b"" if changed else whole)

@@ -29,6 +29,16 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+SPOOLS = "0123456789abcdef"
+"""The folders of converted files: processes that make files in one folder hold each other up."""
+
+
+def spooled(*parts: str) -> str:
+    """Return the name of the converted file that *parts* stand for, below the spool's folder."""
+    name = digest(*parts)
+    return f"{name[0]}/{name}"
+
+
 def suffixed(name: str, identity: str, level: int) -> str:
     """Return *name* with as much of *identity* (hexadecimal) behind it as *level* asks for, 63 characters at most."""
     digits = SUFFIXES[min(level, len(SUFFIXES) - 1)]

@@ -27,7 +27,7 @@ from schemas.table import PATH as TABLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-FORMAT = 1
+FORMAT = 2
 """Of the journal; one of another format is begun anew."""
 
 _CHUNK = 48

@@ -5,6 +5,7 @@ Which paths these are is data: ``secrets`` in ``schemas/overrides.yaml``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,12 @@ class Secrets:
 @cache
 def _rules() -> tuple[Rule, ...]:
     return tuple(rule(raw) for raw in load()["secrets"])
+
+
+@cache
+def needles() -> frozenset[bytes]:
+    """Return what XML, in lower case, must contain to have a secret."""
+    return frozenset(each.needle for each in _rules())
 
 
 def take(root: etree._Element, text: bytes = b"") -> Secrets:
@@ -132,6 +139,13 @@ def without(node: Any, secret: str) -> Any:
         for key, value in node.items()
         if not (isinstance(value, dict) and key.endswith(REFERENCE) and value.get("name") == secret)
     }
+
+
+def without_lines(text: str, secret: str | None) -> str:
+    """Return the YAML *text* without the references into *secret*, as far as they stand on lines of their own."""
+    if secret is None:
+        return text
+    return re.sub(rf"\n +\w+{REFERENCE}:\n +name: {re.escape(secret)}\n +key: [\w-]+$", "", text, flags=re.MULTILINE)
 
 
 def manifest(name: str, namespace: str, values: dict[str, str]) -> Node:

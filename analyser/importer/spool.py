@@ -165,7 +165,7 @@ def _open(folder: Path, options: dict[str, Any]) -> Spool:
         try:
             spool = Spool(folder, _connect(path))
             if spool.db.execute("SELECT options FROM header").fetchone() == (wanted,):
-                spool.work.mkdir(mode=0o700, exist_ok=True)
+                _make_folders(spool.work)
                 spool.resumed = True
                 return spool
             spool.db.close()
@@ -175,12 +175,17 @@ def _open(folder: Path, options: dict[str, Any]) -> Spool:
         (folder / "journal-journal").unlink(missing_ok=True)
     shutil.rmtree(folder / "work", ignore_errors=True)
     spool = Spool(folder, _connect(path))
-    spool.work.mkdir(mode=0o700)
+    _make_folders(spool.work)
     spool.db.executescript(_SCHEMA)
     spool.db.execute(_VIEW)
     spool.db.execute("INSERT INTO header VALUES (?)", (wanted,))
     spool.db.commit()
     return spool
+
+
+def _make_folders(work: Path) -> None:
+    for folder in (work, *(work / name for name in names.SPOOLS)):
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Overrides:
         return self.raw[section]
 
 
+@cache
 def load() -> Overrides:
     """Return the project's own overrides."""
     return Overrides(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from analyser.importer import document
+from analyser import fastyaml
+from analyser.importer import document, guest
 from analyser.importer.proof import compare
 from schemas.errors import InputError
 from tests.importer.estates import domain, guests, imported, write
@@ -46,8 +47,22 @@ def test_a_difference_is_named_with_its_place(one: str, other: str, said: str) -
     assert str(found.value).startswith("f.xml:1:")
 
 
-def test_a_guest_that_would_not_come_back_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def not_quickly(_data: bytes) -> None:
+    """Accept nothing, so that the codec itself reads the YAML."""
+
+
+@pytest.mark.parametrize("quickly", [True, False])
+def test_a_guest_that_would_not_come_back_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: bool
+) -> None:
+    written = fastyaml.to_xml
     encode = document.encode
+
+    def wrong(data: bytes) -> fastyaml.Written | None:
+        found = written(data)
+        return found and found._replace(xml=found.xml.replace(">1048576<", ">1<"))
+
+    monkeypatch.setattr(fastyaml, "to_xml", wrong if quickly else not_quickly)
     monkeypatch.setattr(document, "encode", lambda *a, **k: encode(*a, **k).replace(">1048576<", ">1<"))
     report = imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out")
     assert guests(tmp_path / "out") == {}
@@ -55,17 +70,34 @@ def test_a_guest_that_would_not_come_back_is_not_written(tmp_path: Path, monkeyp
     assert "memory" in report.failures[0]["text"]
 
 
-def test_the_yaml_itself_is_what_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load = document.load_all
-    monkeypatch.setattr(document, "load_all", lambda text: load(text.replace("1Gi", "2Gi")))
+@pytest.mark.parametrize("quickly", [True, False])
+def test_the_yaml_itself_is_what_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: bool) -> None:
+    prove = guest.prove
+    if not quickly:
+        monkeypatch.setattr(fastyaml, "to_xml", not_quickly)
+    monkeypatch.setattr(guest, "prove", lambda root, text, *a, **k: prove(root, text.replace("1Gi", "2Gi"), *a, **k))
     assert imported(write(tmp_path / "in", {"n/1.xml": domain(1)}), tmp_path / "out").failed == 1
+
+
+@pytest.mark.parametrize("quickly", [True, False])
+def test_a_password_is_left_out_of_the_proof_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: bool
+) -> None:
+    if not quickly:
+        monkeypatch.setattr(fastyaml, "to_xml", not_quickly)
+    devices = "<graphics type='vnc' port='-1' autoport='yes' passwd='secret'/>"
+    report = imported(write(tmp_path / "in", {"n/1.xml": domain(1, devices=devices)}), tmp_path / "out")
+    assert (report.failed, report.secrets) == (0, 1)
+    prove = guest.prove
+    monkeypatch.setattr(guest, "prove", lambda root, text, *a, **k: prove(root, text.replace("vnc", "rdp"), *a, **k))
+    assert imported(write(tmp_path / "again", {"n/1.xml": domain(1, devices=devices)}), tmp_path / "two").failed == 1
 
 
 def test_comments_inside_of_metadata_are_kept_as_libvirt_keeps_them(tmp_path: Path) -> None:
     metadata = "<metadata><!-- of a tool --><t:x xmlns:t='urn:t'>a<!-- within -->b</t:x></metadata>"
     text = f"<!-- of libvirt -->{domain(1, inside=f'<!-- of an editor -->{metadata}')}"
     imported(write(tmp_path / "in", {"n/vm.xml": text}), tmp_path / "out")
-    [guest] = guests(tmp_path / "out").values()
-    assert guest["spec"]["domain"]["metadata"] == ('<!-- of a tool -->\n<t:x xmlns:t="urn:t">a<!-- within -->b</t:x>')
-    assert "of an editor" not in str(guest)
-    assert "of libvirt" not in str(guest)
+    [found] = guests(tmp_path / "out").values()
+    assert found["spec"]["domain"]["metadata"] == ('<!-- of a tool -->\n<t:x xmlns:t="urn:t">a<!-- within -->b</t:x>')
+    assert "of an editor" not in str(found)
+    assert "of libvirt" not in str(found)
