@@ -123,7 +123,7 @@ def _mapping(text: str, key: str) -> dict[str, Any]:
         documents = list(yamlreader.iter_documents(text))
     except InputError as error:
         where = f"line {error.line} of it" if error.line else "it"
-        raise _error(f"{where} cannot be read as YAML", key, "cloud-init could not read it either") from None
+        raise _error(f"{where} cannot be read as a YAML map", key, "cloud-init could not read it either") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise _error("one map is expected", key, "such as version: 2 and what follows it")
     return documents[0]

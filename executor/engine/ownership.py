@@ -13,6 +13,7 @@ from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
 from executor.hypervisor.handle import Affect
+from executor.plan import foreign
 from executor.plan import mark as marks
 from schemas.errors import KubevmmError
 
@@ -73,7 +74,12 @@ def object_of(domain: Domain, ref: Ref) -> dict[str, Any]:
 
 
 def _definition(domain: Domain) -> dict[str, Any]:
-    return observe(domain, secure=False).inactive
+    found = observe(domain, secure=False).inactive
+    if marks.URI not in str(found.get("metadata")):
+        return found
+    # What we noted there is no part of what it is.
+    rest = foreign.without(str(found.get("metadata") or ""), marks.URI)
+    return {key: rest if key == "metadata" else each for key, each in found.items() if key != "metadata" or rest}
 
 
 def release(hypervisor: Hypervisor, guest: Guest) -> None:
