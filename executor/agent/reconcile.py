@@ -14,13 +14,14 @@ from executor.engine import apply as engine
 from executor.engine import claims, power, runs
 from executor.engine.guests import Outcome
 from executor.engine.listing import Query, listing, node_name
+from executor.engine.noted import CONDITION
 from executor.engine.status import Progress, since, status
 from executor.hypervisor.domains import Summary
 from executor.hypervisor.errors import LibvirtError, NotFound
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from executor.agent.index import Index
     from executor.agent.source import Source, Wanted
@@ -186,10 +187,8 @@ class Reconciler:
             last = self._sink.last(ref)
         found = since(found, last)
         if found != last:
-            before = {each["type"]: each for each in (last or {}).get("conditions") or ()}
-            old = before.get(progress.condition()["type"]) or {}
-            if not progress.ok and (old.get("status"), old.get("message")) != ("False", progress.message):
-                self._sink.event(ref, progress.reason, progress.message, warning=True)
+            for reason, message, warning in _news(last or {}, found):
+                self._sink.event(ref, reason, message, warning=warning)
             self._sink.put(ref, found)
         with self._lock:
             self._last[ref] = found
@@ -222,6 +221,18 @@ class Reconciler:
         with self._lock:
             self._last.pop(ref, None)
         self._sink.drop(ref)
+
+
+def _news(last: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """Yield what somebody may want to read later: reason, message, and whether it is a warning."""
+    before, after = ({each["type"]: each for each in status.get("conditions") or ()} for status in (last, found))
+    old, new = before.get(CONDITION) or {}, after[CONDITION]
+    if new["status"] == "False" and (old.get("status"), old.get("message")) != ("False", new["message"]):
+        yield new["reason"], new["message"], True
+    word, was = found.get("printableStatus"), last.get("printableStatus")
+    if word != was and was is not None:
+        why = (after.get("Ready") or {}).get("message") or (found.get("domain") or {}).get("reason") or ""
+        yield str(word), f"{was}, now {word}{f': {why}' if why else ''}", word == "CrashLoopBackOff"
 
 
 def _word(error: KubevmmError) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from executor.engine import ownership, remove, runs
+from executor.engine.listing import Query, listing
 from executor.hypervisor.errors import NotFound, WrongState
 
 if TYPE_CHECKING:
@@ -55,9 +56,15 @@ def guest(hypervisor: Hypervisor, index: store.Index, ref: Ref, *, now: float | 
 
 
 def other(hypervisor: Hypervisor, ref: Ref) -> str:
-    """Delete what is no guest; return ``deleted``, ``released``, ``gone``, or ``kept`` for what is never deleted."""
+    """Delete what is no guest; return ``deleted``, ``released``, ``gone``, or ``kept`` for what stays as it is.
+
+    Nothing brings back the data of a disk or an image: only one that says ``deletionPolicy: Delete`` in so many words
+    is deleted because its manifest went.
+    """
     if ref.kind not in remove.ORDER:
-        return "kept"
+        found = listing(hypervisor, Query(ref.kind, ref.namespace, (ref.name,))).objects
+        if not any((obj.get("spec") or {}).get("deletionPolicy") == "Delete" for obj in found):
+            return "kept"
     try:
         return remove.delete(hypervisor, ref)
     except NotFound:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from executor.engine import noted
+from executor.engine.status import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ class NodeSink:
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
         """Keep of *status* what `virtctl get` could not find out by itself."""
         own = noted.own(status)
-        if all(each["status"] == "True" for each in own["conditions"]) and status.get("created") is not False:
+        if all(each["reason"] == Progress.reason for each in own["conditions"]) and status.get("created") is not False:
             noted.forget(self._hypervisor, ref)
         else:
             noted.save(self._hypervisor, ref, status)
