@@ -5,43 +5,39 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from executor.cli import messages
-from executor.cli.agent import agent
-from executor.cli.compare import compare
-from executor.cli.convert import convert
-from executor.cli.declarative_verbs import register as register_declarative
-from executor.cli.explain import explain
-from executor.cli.import_ import import_estate
-from executor.cli.node_verbs import register
-from executor.cli.validate import validate
+from executor.cli.verbs import Verbs
+from executor.cli.version import version as show_version
 from schemas.errors import KubevmmError
 
 app = typer.Typer(
     name="virtctl",
+    cls=Verbs,
     help="libvirt XML to typed Kubernetes YAML and back; libvirt guests, declared.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for verb in (convert, validate, compare, agent):
-    app.command(no_args_is_help=True)(verb)
-app.command()(explain)
-app.command("import", no_args_is_help=True)(import_estate)
-register(app)
-register_declarative(app)
 
 
-@app.command()
-def version() -> None:
-    """Show the version."""
-    from importlib.metadata import version as installed
+def _version(wanted: bool) -> None:
+    if wanted:
+        show_version()
+        raise typer.Exit
 
-    typer.echo(f"virtctl {installed('kubevmm')}")
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """libvirt XML to typed Kubernetes YAML and back; libvirt guests, declared."""  # noqa: D403  (its name)
 
 
 _INTERRUPTED = 130

@@ -11,9 +11,9 @@ import typer
 
 from executor.cli.durations import seconds
 from executor.cli.guest import nested
-from executor.cli.node_verbs import GROUPS
 from executor.cli.tables import size, table
 from executor.cli.targets import find, name_and, names
+from executor.cli.verbs import GROUPS, command
 from executor.hypervisor.errors import NotFound, Unsupported
 from executor.hypervisor.handle import Affect
 from executor.hypervisor.hypervisor import Hypervisor
@@ -184,7 +184,7 @@ def test_tables_align_and_obey_no_escapes() -> None:
 
 @pytest.mark.parametrize(
     ("group", "verb"),
-    [(group.app.info.name, command.name) for group in GROUPS for command in group.app.registered_commands],
+    [(group, verb) for group in GROUPS for verb in command(group).commands],
 )
 def test_help_of_every_verb_of_a_group_shows_examples(group: str, verb: str) -> None:
     done = virtctl(group, verb, "--help")

@@ -1,0 +1,143 @@
+"""The table of `virtctl`'s verbs, each loaded when it is asked for: all of them cost more than most of them do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Convert and import": ("convert", "validate", "compare", "explain", "import", "export"),
+    "Declare": ("apply", "diff", "get", "edit", "delete", "wait", "adopt", "release", "agent"),
+    "Run guests": (
+        "start", "stop", "restart", "reset", "softreboot", "pause", "resume", "save", "restore", "console", "vnc",
+    ),
+    "Look into": ("describe", "top", "events", "guest"),
+    "Change by hand": ("disk", "nic", "media", "snapshot"),
+    "virtctl itself": ("completion", "version"),
+}  # fmt: skip
+"""The verbs as the help shows them. Each is a module of this package with a function of its name."""
+
+GROUPS: Final = ("disk", "guest", "media", "nic", "snapshot")
+"""The verbs that have verbs of their own: their modules have an ``app``."""
+
+BARE: Final = ("events", "explain", "top", "version")
+"""The verbs that do something where nothing else is said; the others show their help."""
+
+_FUNCTIONS: Final = {"import": ("import_", "import_estate")}
+"""The verbs that are no names in Python: their modules and functions."""
+
+EXITS: Final = "Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."
+_EXITS: Final = {
+    "compare": "Exit codes: 0 the same, 1 different, 2 an error or wrong usage, 130 interrupted.",
+    "diff": "Exit codes: 0 no difference, 1 differences, 2 an error or wrong usage, 130 interrupted.",
+    "validate": "Exit codes: 0 no errors, 1 errors, 2 wrong usage, 130 interrupted.",
+    "wait": "Exit codes: 0 it is so, 1 not in time, not there or an error, 2 wrong usage, 130 interrupted.",
+}
+
+
+class Verb(TyperCommand):
+    """A verb whose usage is written as kubectl's: what it is about, then the options."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
+        """Return what stands behind the verb in its line of usage."""
+        pieces = []
+        for each in self.params:
+            if each.param_type_name == "argument":
+                word = str(each.metavar or str(each.name).upper())
+                pieces.append(word if each.required or word.startswith("[") else f"[{word}]")
+        return [*pieces, "[OPTIONS]"]
+
+
+class Group(TyperGroup):
+    """A verb with verbs of its own, each shown with the whole first paragraph of its help."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  (click gives it)
+        """Write the verbs."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, summary(made)) for name, made in self.commands.items()])
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
+        """Return what stands behind it in its line of usage."""
+        return ["VERB", "[OPTIONS]"]
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The verbs by name, made as they are asked for; what typer adds itself is kept beside them."""
+
+    def __init__(self, added: Mapping[str, Any]) -> None:
+        self._made = dict(added)
+        self._names = list(dict.fromkeys([*(name for verbs in SECTIONS.values() for name in verbs), *added]))
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            if name not in self._names:
+                raise KeyError(name)
+            self._made[name] = command(name)
+        return self._made[name]
+
+    def __setitem__(self, name: str, made: Any) -> None:
+        self._made[name] = made
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Verbs(Group):
+    """All of virtctl."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = _Commands(self.commands)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
+        """Return the verbs' names, in the order of the help."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs by section, each with the whole first sentence of its help."""
+        width = max(map(len, self.commands))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), summary(self.commands[name])) for name in names])
+        formatter.write_paragraph()
+        formatter.write_text(f"`{ctx.command_path} VERB --help` tells of one of them.")
+
+
+def summary(made: Any) -> str:
+    """Return the first paragraph of a command's help, in one line."""
+    return " ".join(str(made.help or "").partition("\n\n")[0].split())
+
+
+def command(name: str) -> Any:
+    """Return the verb *name* as click has it."""
+    module, function = _FUNCTIONS.get(name, (name, name))
+    loaded = importlib.import_module(f"executor.cli.{module}")
+    if name in GROUPS:
+        loaded.app.info.cls = Group
+        for each in loaded.app.registered_commands:
+            each.cls, each.epilog = Verb, EXITS
+        return typer.main.get_command(_plain(loaded.app))
+    alone = _plain(typer.Typer())
+    made = alone.command(name, cls=Verb, no_args_is_help=name not in BARE, epilog=_EXITS.get(name, EXITS))
+    made(getattr(loaded, function))
+    return typer.main.get_command(alone)
+
+
+def _plain(app: typer.Typer) -> typer.Typer:
+    app._add_completion = False  # noqa: SLF001  (the root's alone)
+    app.rich_markup_mode = None
+    app.pretty_exceptions_enable = False
+    return app
