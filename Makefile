@@ -3,7 +3,7 @@ PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config 
 NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
 
-.PHONY: demo test check bench lock environment clean help
+.PHONY: demo test check bench docs lock environment clean help
 
 help:  ## say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: environment  ## linters, types, and the layers of the packages
 
 bench: environment  ## measure against peers, and keep the table in docs/benchmarks.md
 	$(BIN)/python -m benchmarks.codec --output docs/benchmarks.md
+
+docs: environment  ## write the pages and man pages of virtctl's verbs anew
+	$(BIN)/python -m executor.cli.reference
 
 lock:  ## pin the dependencies anew, with hashes
 	uv pip compile --universal --generate-hashes --no-emit-index-url --extra libvirt --group dev -o requirements.lock pyproject.toml

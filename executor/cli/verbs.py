@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +54,13 @@ class Verb(TyperCommand):
                 word = str(each.metavar or str(each.name).upper())
                 pieces.append(word if each.required or word.startswith("[") else f"[{word}]")
         return [*pieces, "[OPTIONS]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options."""
+        for title, rows in zip(("Arguments", "Options"), records(self, ctx), strict=True):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 class Group(TyperGroup):
@@ -114,6 +122,29 @@ class Verbs(Group):
                 formatter.write_dl([(name.ljust(width), summary(self.commands[name])) for name in names])
         formatter.write_paragraph()
         formatter.write_text(f"`{ctx.command_path} VERB --help` tells of one of them.")
+
+
+_WORDS: Final = (
+    (r" <list\[\w+\]>| <dict>", ""),
+    (r"<str>", "TEXT"),
+    (r"<int>|<int range>", "NUMBER"),
+    (r"<path>", "PATH"),
+)
+
+
+def records(made: Any, ctx: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return a command's arguments and its options, each as it is written, and what it means."""
+    out: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+    for each in made.get_params(ctx):
+        record = each.get_help_record(ctx)
+        if record is None:
+            continue
+        name, text = record
+        for pattern, word in _WORDS:
+            name = re.sub(pattern, word if each.param_type_name == "option" else "", name)
+        # The numbers that have a fraction are durations.
+        out[each.param_type_name].append((name.strip(), re.sub(r"(default: \d+)\.0\b", r"\1s", text)))
+    return out["argument"], out["option"]
 
 
 def summary(made: Any) -> str:
