@@ -81,7 +81,7 @@ class Manifests:
         try:
             names = self._names()
         except KubevmmError as error:
-            return self._reading([str(error)], [AGAIN], watch)
+            return self._reading([str(error)], [AGAIN], watch, nothing=True)
         for name in names:
             again += self._look(name, watch)
         for name in self._files.keys() - set(names):
@@ -153,7 +153,9 @@ class Manifests:
             return
         known.content = content
 
-    def _reading(self, problems: list[str], again: list[float], watch: set[Path]) -> Reading:
+    def _reading(
+        self, problems: list[str], again: list[float], watch: set[Path], *, nothing: bool = False
+    ) -> Reading:
         objects: dict[Ref, Declared] = {}
         refused: dict[Ref, str] = {}
         stale: dict[Ref, str] = {}
@@ -165,8 +167,8 @@ class Manifests:
                 if first is not declared:
                     text = f"{declared.ref} in {declared.ref.namespace} is in {first.file} and in {declared.file}"
                     refused[declared.ref] = f"{text}: remove one of them"
-                elif each.problem:
-                    stale[declared.ref] = each.problem
+                elif each.problem or nothing:
+                    stale[declared.ref] = each.problem or problems[0]
         blocked = bool(problems) or any(each.pending for each in self._files.values())
         again += self._look_for_removals(objects.keys(), blocked=blocked)
         # What is missing and not yet surely gone counts on.
