@@ -20,12 +20,12 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "start", "stop", "restart", "reset", "softreboot", "pause", "resume", "save", "restore", "console", "vnc",
     ),
     "Look into": ("describe", "top", "events", "guest"),
-    "Change by hand": ("disk", "nic", "media", "snapshot"),
+    "Change by hand": ("disk", "nic", "media", "snapshot", "image", "clone"),
     "virtctl itself": ("completion", "version"),
 }  # fmt: skip
 """The verbs as the help shows them. Each is a module of this package with a function of its name."""
 
-GROUPS: Final = ("disk", "guest", "media", "nic", "snapshot")
+GROUPS: Final = ("disk", "guest", "image", "media", "nic", "snapshot")
 """The verbs that have verbs of their own: their modules have an ``app``."""
 
 BARE: Final = ("events", "explain", "top", "version")

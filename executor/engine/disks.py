@@ -133,7 +133,7 @@ def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: b
         return Result(Outcome.CREATED)
     document = _document(case, pool, origin, size, linked=linked)
     with keeping.alone(hypervisor, declared.ref):
-        _fill(hypervisor, case, pool, document, None if linked else origin, size)
+        fill(hypervisor, declared, pool, document, None if linked else origin, size)
     return Result(Outcome.CREATED)
 
 
@@ -177,14 +177,19 @@ def _document(case: Case, pool: Pool, origin: Origin | None, size: int, *, linke
     return document
 
 
-def _fill(
-    hypervisor: Hypervisor, case: Case, pool: Pool, document: dict[str, Any], copied: Origin | None, size: int
-) -> None:
-    """Make the volume. That it is whole is written down last: what a kill leaves is made anew."""
-    declared, key = case.declared, volumes.key(pool, case.name)
-    facts: dict[str, Any] = {"pool": pool.uuid, "volume": case.name}
-    if case.kept is not None and case.kept.new:
-        _discard(hypervisor, declared.ref, pool, case.name)
+def fill(
+    hypervisor: Hypervisor, declared: Declared, pool: Pool, document: dict[str, Any], copied: Origin | None, size: int
+) -> Volume:
+    """Make the volume *document* of *size* bytes, a copy of *copied* if given, as *declared*'s; return it.
+
+    That it is whole is written down last: what a kill leaves is made anew. Raises KubevmmError.
+    """
+    name = str(document["name"])
+    key = volumes.key(pool, name)
+    facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
+    before = state.load(hypervisor, KIND, key)
+    if before is not None and before.new:
+        _discard(hypervisor, declared.ref, pool, name)
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
     try:
         volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
@@ -197,6 +202,7 @@ def _fill(
     found = volumes.content(volume)
     facts |= {"format": found.format, "backing": found.backing, "time": now()}
     state.save(hypervisor, declared, key, active=True, facts=facts)
+    return volume
 
 
 def _discard(hypervisor: Hypervisor, ref: Ref, pool: Pool, name: str) -> None:

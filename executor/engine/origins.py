@@ -110,7 +110,7 @@ def snapshot(hypervisor: Hypervisor, reference: Mapping[str, Any], owner: Ref, e
     for each in document.iterfind("domain/devices/disk"):
         source = each.find("source")
         if each.find("target").get("dev") == target and source is not None:
-            volume = _volume(hypervisor, source)
+            volume = volume_at(hypervisor, source)
             pool = hypervisor.pools.of(volume)
             driver = each.find("driver")
             form = driver.get("type", "raw") if driver is not None else "raw"
@@ -119,7 +119,8 @@ def snapshot(hypervisor: Hypervisor, reference: Mapping[str, Any], owner: Ref, e
     raise NotFound(f"{owner}: {ref} has no disk {target}")
 
 
-def _volume(hypervisor: Hypervisor, source: Any) -> Volume:
+def volume_at(hypervisor: Hypervisor, source: Any) -> Volume:
+    """Return the volume that the source element of a disk names. Raises NotFound where it is in no pool that runs."""
     if source.get("pool"):
         return hypervisor.pools.by_name(source.get("pool")).volume(source.get("volume"))
     return hypervisor.pools.volume_by_path(posixpath.normpath(source.get("file") or source.get("dev") or "/"))
