@@ -53,14 +53,24 @@ async def apply(
 
 
 async def apply_status(
-    client: Client, resource: Resource, current: Object, status: Mapping[str, Any], *, manager: str
+    client: Client,
+    resource: Resource,
+    current: Object,
+    status: Mapping[str, Any],
+    *,
+    manager: str,
+    exactly: bool = False,
 ) -> Applied:
-    """Make *status* all that *manager* says in the status of *current*. Raises an `ApiError`.
+    """Make *status* all that *manager* says in the status of *current*.
 
-    `NotFound` or `Conflict` if the object is gone, or another one of its name is there by now.
+    With *exactly* it is written only if the object has not changed since *current*: where a status decides what is done
+    next. Without, a late one may even land on a successor of the same name (the server ignores the uid here), which the
+    next reconcile then mends. Raises an `ApiError`: `NotFound` if the object is gone, `Conflict` if it has changed.
     """
-    metadata = {"name": current.key.name, "uid": current.uid}
+    metadata = {"name": current.key.name}
     if current.key.namespace:
         metadata["namespace"] = current.key.namespace
+    if exactly:
+        metadata["resourceVersion"] = current.resource_version
     desired = {"metadata": metadata, "status": status}
     return await apply(client, resource, desired, manager=manager, current=current, subresource="status")
