@@ -46,6 +46,14 @@ class Applied:
             assert (done.returncode, done.stdout.decode()) == (0, f"virtualmachine/counter {outcome}\n"), done.stderr
         assert self.machine.run == self.run
 
+    def applied(self, *objects: dict[str, Any]) -> list[str]:
+        """Apply *objects* beside the guest's, and return what is said of each."""
+        file = self.machine.folder / "others.yaml"
+        file.write_text("---\n".join(json.dumps(each) + "\n" for each in objects), encoding="utf-8")
+        done = virtctl("apply", "-f", file, env=self._env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().splitlines()
+
     def with_(self, **devices: Any) -> dict[str, Any]:
         """Return the spec with other lists of devices."""
         changed = copy.deepcopy(self.spec)
@@ -95,6 +103,10 @@ def guest(libvirtd: Libvirtd, qemu: Hypervisor, files: tuple[Path, Path]) -> Ite
             qemu.domains.by_name("counter").destroy()
         with contextlib.suppress(Exception):
             qemu.domains.by_name("counter").undefine()
+        with contextlib.suppress(Exception):
+            pool = qemu.pools.by_name("grown")
+            pool.destroy()
+            pool.undefine()
 
 
 def test_the_guest_has_what_its_file_says(guest: Applied) -> None:
@@ -137,11 +149,41 @@ def test_media_are_swapped_and_ejected(guest: Applied) -> None:
 
 def test_memory_and_vcpus_follow_the_file(guest: Applied) -> None:
     first = guest.machine.tick()
-    for current, cpus in (("224Mi", 2), ("208Mi", 2)):
+    # QEMU's software emulation never says that a CPU is gone, so that none is taken away here.
+    for current, cpus, seen in (("224Mi", 2, "0-1"), ("208Mi", 2, "0-1")):
         changed = copy.deepcopy(guest.spec)
         changed["spec"]["domain"]["currentMemory"] = current
         changed["spec"]["domain"]["vcpu"]["current"] = cpus
         guest.apply(changed)
         # The balloon takes and gives the very pages, so that the difference in what is left is exact.
         wanted = first.memory + (int(current.removesuffix("Mi")) - 192) * 1024
-        guest.machine.when(lambda tick, wanted=wanted: (tick.memory, tick.cpus) == (wanted, "0-1"))
+        guest.machine.when(lambda tick, wanted=wanted, seen=seen: (tick.memory, tick.cpus) == (wanted, seen))
+
+
+def test_a_disk_object_in_use_grows_under_the_guest(guest: Applied) -> None:
+    pool, disk = guest.machine.folder / "pool", "virtualmachinedisk/grown"
+    pool.mkdir(mode=0o777)
+    pool.chmod(0o777)
+    said = guest.applied(manifest("StoragePool", "grown", pool={"type": "dir", "target": {"path": str(pool)}}))
+    assert said == ["virtualmachinestoragepool/grown created"]
+    small = manifest("Disk", "grown", poolRef={"name": "grown"}, capacity="1Mi", source={"blank": {}})
+    large = manifest("Disk", "grown", poolRef={"name": "grown"}, capacity="3Mi", source={"blank": {}})
+    assert guest.applied(small) == [f"{disk} created"]
+    for path in pool.iterdir():
+        path.chmod(0o666)
+    before = guest.spec["spec"]["domain"]["devices"]["disks"]
+    added = {"type": "volume", "device": "disk", "source": {"pool": "grown", "volume": "grown"}}
+    added |= {"driver": {"name": "qemu", "type": "raw"}, "target": {"dev": "sdd", "bus": "scsi"}}
+    guest.apply(guest.with_(disks=[*before, added]))
+    guest.machine.until("disks", {"sdb"})
+    assert guest.machine.typed("cat /sys/block/sdb/size", rb"\b2048\r?\n")
+    assert guest.applied(large) == [f"{disk} configured"]
+    assert guest.machine.typed("cat /sys/block/sdb/size", rb"\b6144\r?\n")
+    assert guest.applied(large) == [f"{disk} unchanged"]
+    guest.apply(guest.with_(disks=before))
+    guest.machine.until("disks", {"sdb"}, there=False)
+
+
+def manifest(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    api = "kubevmm.io/v1alpha1"
+    return {"apiVersion": api, "kind": f"VirtualMachine{kind}", "metadata": {"name": name}, "spec": spec}
