@@ -10,6 +10,7 @@ from lxml import etree
 from analyser.codec.decode import decode
 from analyser.codec.encode import comment, describe, encode
 from analyser.model import Comment, Node
+from analyser.names import GROUP as _GROUP
 from analyser.names import object_name
 from analyser.xmlreader import is_comment
 from schemas.errors import InputError
@@ -18,7 +19,7 @@ from schemas.table import Root, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-GROUP = "kubevmm.io/v1alpha1"
+GROUP = _GROUP
 """``apiVersion`` of the kinds that KubeVMM manages."""
 
 LIBVIRT = "libvirt.kubevmm.io/v1alpha1"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+GROUP = "kubevmm.io/v1alpha1"
+"""``apiVersion`` of the kinds that KubeVMM manages."""
+
 LONGEST = 63
 """The longest name that is given, in characters: what a label value and a host name can hold too."""
 

@@ -6,10 +6,10 @@ import io
 import struct
 from typing import TYPE_CHECKING, Final
 
-from pycdlib import PyCdlib
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pycdlib import PyCdlib
 
 BLOCK: Final = 2048
 
@@ -28,6 +28,8 @@ def image(label: str, files: Mapping[str, bytes]) -> bytes:
 
     Rock Ridge's names and Joliet's: every system that cloud-init runs on reads one of them.
     """
+    from pycdlib import PyCdlib  # noqa: PLC0415  (costs more than most verbs take)
+
     iso = PyCdlib()
     iso.new(interchange_level=3, vol_ident=label, joliet=3, rock_ridge="1.09")
     plain: dict[str, str] = {"": ""}

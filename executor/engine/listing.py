@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analyser.documents import GROUP
-from executor.engine import definitions, noted, runs, state, store, stored
-from executor.engine.nodes import node, node_name
+from analyser.names import GROUP
+from executor.engine import noted, runs, state, store
+from executor.engine.nodename import node_name
 from executor.engine.objects import labels_of, selected
-from executor.engine.resolve import as_written
 from executor.engine.status import status
 from executor.hypervisor.errors import LibvirtError, NotFound, Unsupported
 
@@ -43,9 +43,7 @@ class Found:
 
 def listing(hypervisor: Hypervisor, query: Query) -> Found:
     """Return what *query* asks for, in the order of namespaces and names."""
-    source = {"VirtualMachine": _guests, "VirtualMachineNode": _nodes, **dict.fromkeys(stored.KINDS, _stored)}.get(
-        query.kind, _definitions
-    )
+    source = {"VirtualMachine": _guests, "VirtualMachineNode": _nodes}.get(query.kind, _others)
     out = Found()
     for obj, managed in source(hypervisor, query):
         metadata = obj["metadata"]
@@ -67,7 +65,7 @@ def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, An
     for guest, summary in store.guests(hypervisor, statistics=query.detail):
         managed = guest.mark is not None
         if managed:
-            obj = {**as_written(guest.object), "status": {}}
+            obj = {**_as_written(guest.object), "status": {}}
             obj.setdefault("apiVersion", GROUP)
             obj.setdefault("kind", query.kind)
             metadata = {**(obj.get("metadata") or {}), "name": guest.ref.name, "namespace": guest.ref.namespace}
@@ -91,9 +89,30 @@ def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, An
             yield {"apiVersion": GROUP, "kind": ref.kind, "metadata": metadata, "spec": {}, "status": left}, True
 
 
+def _as_written(obj: dict[str, Any]) -> dict[str, Any]:
+    # Printing an object costs less than a walk through it.
+    text = json.dumps(obj)
+    if not any(key in text for key in ('"networkRef"', '"diskRef"', '"cloudInit"')):
+        return obj
+    from executor.engine.resolve import as_written  # noqa: PLC0415  (what lists guests needs none of it)
+
+    return as_written(obj)
+
+
+def _others(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
+    from executor.engine import definitions, snapshotlist, stored  # noqa: PLC0415  (guests' lists need none of it)
+
+    if query.kind in definitions.KINDS:
+        yield from _definitions(hypervisor, query)
+    elif query.kind in stored.KINDS:
+        yield from stored.objects(hypervisor, query.kind, detail=query.detail, unmanaged=query.unmanaged)
+    elif query.kind == "VirtualMachineSnapshot":
+        yield from snapshotlist.objects(hypervisor, unmanaged=query.unmanaged)
+
+
 def _definitions(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
-    if query.kind not in definitions.KINDS:
-        return
+    from executor.engine import definitions  # noqa: PLC0415  (what lists guests needs none of it)
+
     try:
         found: list[Network] | list[Pool] = definitions.all_of(hypervisor, query.kind).all()
     except Unsupported:
@@ -131,11 +150,9 @@ def _gib(number: int) -> str:
     return f"{number >> 30}Gi" if number >> 30 else f"{number >> 20}Mi"
 
 
-def _stored(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
-    return stored.objects(hypervisor, query.kind, detail=query.detail, unmanaged=query.unmanaged)
-
-
 def _nodes(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
+    from executor.engine.nodes import node  # noqa: PLC0415  (what lists guests needs none of it)
+
     yield node(hypervisor, detail=query.detail), True
 
 

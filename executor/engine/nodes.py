@@ -6,10 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from analyser import xmlreader
-from analyser.documents import GROUP
-from analyser.names import object_name
+from analyser.names import GROUP
 from executor.engine import definitions, state, store
 from executor.engine.guests import now
+from executor.engine.nodename import node_name
 from executor.hypervisor.errors import LibvirtError
 from schemas.errors import InputError
 
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 _BRIDGE: Final = "0x06"
 """What the class of a PCI device that is a bridge starts with: no guest gets one."""
-
-
-def node_name(hypervisor: Hypervisor) -> str:
-    """Return the node's name: its host name, as Kubernetes would have it."""
-    name = hypervisor.host.hostname()
-    return object_name(name) or name
 
 
 def node(hypervisor: Hypervisor, *, detail: bool = True) -> dict[str, Any]:

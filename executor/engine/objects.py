@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser.documents import GROUP
+from analyser.names import GROUP
 from schemas.errors import InputError
 
 if TYPE_CHECKING:

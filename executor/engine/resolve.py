@@ -47,8 +47,13 @@ def stable_uuid(ref: Ref) -> str:
 
 def resolve(obj: Mapping[str, Any], ref: Ref, declared: Declarations) -> Resolved:
     """Return the domain that *obj* stands for. Raises InputError where a reference leads nowhere."""
-    domain = copy.deepcopy((obj.get("spec") or {}).get("domain") or {})
+    domain = (obj.get("spec") or {}).get("domain") or {}
     name, given = names(obj, ref)
+    whole = declared.find(ref)
+    if whole is not None and whole.object is obj and not whole.refers:
+        # Nothing is put in, so that nothing need be copied.
+        return Resolved({"name": name, "uuid": given or stable_uuid(ref), **domain}, (), given is not None)
+    domain = copy.deepcopy(domain)
     domain = {"name": name, "uuid": given or stable_uuid(ref), **domain}
     secrets: list[tuple[str | int, ...]] = []
     for path, node in list(walked(domain, ("spec", "domain"))):

@@ -42,10 +42,14 @@ class Declared:
         return hashlib.sha256(self._text.encode()).digest()
 
     @cached_property
+    def refers(self) -> bool:
+        """Whether it may refer to anything. To walk an object costs more than to print it."""
+        return 'Ref"' in self._text or 'Refs"' in self._text
+
+    @cached_property
     def reach(self) -> tuple[tuple[str, str, str], ...]:
         """What the object refers to: the reference's key (``networkRef``), and the namespace and name of its target."""
-        # Few objects refer to anything, and to walk one costs more than to print it.
-        if 'Ref"' not in self._text and 'Refs"' not in self._text:
+        if not self.refers:
             return ()
         found = []
         for _, node in walked(self.object.get("spec") or {}):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser.documents import GROUP
+from analyser.names import GROUP
 from executor.engine import images, state, usage, volumes
 from executor.engine import kept as keeping
-from executor.engine.nodes import node_name
+from executor.engine.nodename import node_name
 from executor.hypervisor.errors import LibvirtError, NotFound
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from analyser.codec.encode import fragment
-from analyser.compare.normal import foreign as meaning
 from schemas.table import EXTRA
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ def elements(text: str) -> dict[str, etree._Element]:
     """
     if not text:
         return {}
+    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+
     found: dict[str, etree._Element] = {}
     for child in fragment(f"<metadata>{text}</metadata>", ("metadata",)):
         if isinstance(child.tag, str):
@@ -46,6 +46,8 @@ def merge(found: str, wanted: str, said: str) -> tuple[str, list[tuple[str, str 
     """
     if found == wanted == said or not (wanted or said):
         return found, []
+    from analyser.compare.normal import foreign as meaning  # noqa: PLC0415  (what lists guests needs no tables)
+
     there, want, last = elements(found), elements(wanted), elements(said)
     out = dict(there)
     changed: list[tuple[str, str | None, str | None, bool]] = []
@@ -85,6 +87,8 @@ def settable(xml: str) -> tuple[str, str] | None:
 
     None if it cannot: libvirt puts all of an element into one namespace.
     """
+    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+
     element = fragment(xml, ("metadata",))
     namespace = etree.QName(element).namespace
     if not namespace:
@@ -108,6 +112,8 @@ def lifted(node: dict[str, Any]) -> dict[str, Any]:
     extra = node.get(EXTRA)
     if extra.__class__ is not str or "metadata" not in str(extra) or "metadata" in node:
         return node
+    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+
     element = fragment(extra, (EXTRA,))
     metadata = element.find("metadata")
     if metadata is None or metadata.keys() or element.findall("metadata")[1:]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
-from analyser.compare.normal import HIDDEN, is_secret
 from executor.plan import foreign
 from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 URI = f"{foreign.OURS}applied/1"
 """The namespace of the element."""
@@ -75,8 +77,10 @@ class Mark:
 
 def make(namespace: str, name: str, uid: str, applied: dict[str, Any]) -> Mark:
     """Return the mark of the object *applied*; its secrets are left out."""
+    from analyser.compare.normal import is_secret  # noqa: PLC0415  (what lists guests needs no tables)
+
     secrets: list[tuple[str | int, ...]] = []
-    return Mark(namespace, name, uid, _without_secrets(applied, (), secrets), tuple(secrets))
+    return Mark(namespace, name, uid, _without_secrets(applied, (), secrets, is_secret), tuple(secrets))
 
 
 def read(metadata: str) -> Mark | None:
@@ -84,8 +88,8 @@ def read(metadata: str) -> Mark | None:
     if URI not in metadata:
         return None
     try:
-        element = foreign.elements(metadata).get(URI)
-    except InputError:
+        element = _alone(metadata) if metadata.startswith("<applied") else foreign.elements(metadata).get(URI)
+    except (InputError, etree.XMLSyntaxError):
         return None
     if element is None:
         return None
@@ -112,27 +116,40 @@ def read(metadata: str) -> Mark | None:
         return None
 
 
+_PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+def _alone(text: str) -> etree._Element | None:
+    """Return the element that *text* is, if it is ours."""
+    element = etree.fromstring(text, _PARSER)
+    return element if element.tag == f"{{{URI}}}applied" else None
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _without_secrets(value: Any, path: tuple[str | int, ...], found: list[tuple[str | int, ...]]) -> Any:
+def _without_secrets(
+    value: Any, path: tuple[str | int, ...], found: list[tuple[str | int, ...]], is_secret: Callable[[str], bool]
+) -> Any:
     if isinstance(value, dict):
         out = {}
         for key, each in value.items():
             if is_secret(str(key)) and each.__class__ is str:
                 found.append((*path, key))
             else:
-                out[key] = _without_secrets(each, (*path, key), found)
+                out[key] = _without_secrets(each, (*path, key), found, is_secret)
         return out
     if isinstance(value, list):
-        return [_without_secrets(each, (*path, index), found) for index, each in enumerate(value)]
+        return [_without_secrets(each, (*path, index), found, is_secret) for index, each in enumerate(value)]
     return value
 
 
 def _put(value: Any, path: tuple[str | int, ...]) -> Any:
     """Return *value* with a word in place of the secret at *path*."""
     if not path:
+        from analyser.compare.normal import HIDDEN  # noqa: PLC0415  (what lists guests needs no tables)
+
         return HIDDEN
     step, rest = path[0], path[1:]
     if isinstance(value, dict) and isinstance(step, str):
