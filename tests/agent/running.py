@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import signal
 import socket
 import subprocess
 import time
@@ -21,6 +20,7 @@ from tests.cli.command import VIRTCTL, environment
 from tests.engine.objects import vm
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping
     from pathlib import Path
 

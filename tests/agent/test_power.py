@@ -133,7 +133,7 @@ def test_what_a_person_does_by_hand_holds_until_the_strategy_changes(
     assert held.held(web, other) == ""
 
 
-def test_stopping_and_starting_by_hand_leave_nothing_behind(node: Hypervisor, web: Domain) -> None:
+def test_stopping_and_starting_by_hand_leave_nothing_behind(web: Domain) -> None:
     before = web.xml(inactive=True)
     held.hold(web, "Always", "off")
     assert held.hold(web, "Always", "on") == ""

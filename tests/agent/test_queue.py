@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 from executor.agent.queue import FIRST, LONGEST, WorkQueue
@@ -70,7 +71,7 @@ def test_what_failed_comes_later_each_time_until_it_went_well() -> None:
         clock.now += LONGEST * 2
         assert work.get() == ONE
         work.done(ONE)
-    assert all(later > earlier for earlier, later in zip(pauses[:7], pauses[1:8], strict=True))
+    assert all(later > earlier for earlier, later in itertools.pairwise(pauses[:8]))
     assert max(pauses) <= LONGEST * 1.25
     work.forget(ONE)
     assert work.retry(ONE) <= FIRST * 1.25

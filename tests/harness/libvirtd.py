@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ENCLOSED = Path(__file__).parent / "enclosed.py"
+REVIVED = Path(__file__).parent / "revived.py"
 HINT = "`make test` installs it (packages libvirt-daemon-system, libvirt-clients, qemu-system-x86)"
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -62,14 +63,18 @@ class Libvirtd:
     ``folder`` keeps its configuration, state, logs and socket. By default it is a temporary one that is removed at the
     end, unless the start failed; another's path must be short, since a socket's may have 107 bytes, and open to the
     user nobody where that runs it. ``session`` asks for a session's libvirtd though a system's could be had, and
-    ``timeout`` says how many seconds the start may take. Entering raises `HarnessError`, with the end of the log if it
-    did not start. Leaving ends it, and every guest that it runs.
+    ``timeout`` says how many seconds the start may take. A ``revived`` one may be killed: it is there again at
+    once, and its guests live on. Entering raises `HarnessError`, with the end of the log if it did not start. Leaving
+    ends it, and every guest that it runs.
 
     While it runs: ``uri`` for any libvirt client, ``system`` (whether it is the system's kind), ``log`` and ``pid``.
     Guests must be of type qemu.
     """
 
-    def __init__(self, folder: Path | None = None, *, session: bool = False, timeout: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, session: bool = False, timeout: float = 60.0, revived: bool = False
+    ) -> None:
+        self._revived = revived
         self._given_folder = folder
         self._timeout = timeout
         self._server: Server | None = None
@@ -89,6 +94,8 @@ class Libvirtd:
             kind = "system" if self.system else "session"
             self.uri = f"qemu+unix:///{kind}?socket={quote(str(socket))}"
             config = self.folder / "libvirtd.conf"
+            if self._revived:
+                before = [*before, sys.executable, "-I", "-S", str(REVIVED)]
             arguments = [*before, str(program), "--config", str(config), "--pid-file", str(self.folder / "pid")]
             self._server = Server(Path(arguments[0]), arguments[1:], log=self.log)
             self._wait_until_ready(socket)
