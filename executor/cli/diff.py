@@ -77,7 +77,7 @@ def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
 def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> list[Difference] | str | None:
     """Return the differences; None where the object is not there yet, the node's name where it is for another one."""
     from executor.engine import apply as engine
-    from executor.engine import definitions, disks, guests, images
+    from executor.engine import definitions, disks, guests, images, snapshots
 
     other = engine.elsewhere(hypervisor, each)
     if other:
@@ -89,6 +89,8 @@ def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations)
         return disks.differences(hypervisor, each, declared)
     if each.ref.kind == images.KIND:
         return images.differences(hypervisor, each, declared)
+    if each.ref.kind == snapshots.KIND:
+        return snapshots.differences(hypervisor, each)
     if each.ref.kind != "VirtualMachine":
         raise KubevmmError(f"{each.ref}: a node by itself cannot compare a {each.ref.kind} yet")
     case = guests.look(hypervisor, each, declared)

@@ -43,6 +43,11 @@ COLUMNS: Final[Mapping[str, tuple[tuple[str, str, bool], ...]]] = {
         ("AGE", "age", False), ("PHASE", "status.phase", False), _READY, ("SIZE", "status.virtualSize", False),
         ("FORMAT", "status.format", True), ("OS", "spec.os", True),
     ),
+    "VirtualMachineSnapshot": (
+        ("AGE", "age", False), ("VM", "spec.virtualMachineRef.name", False), ("PHASE", "status.phase", False), _READY,
+        ("TAKEN", "status.creationTime", True), ("STATE", "status.state", True), ("PARENT", "status.parent", True),
+        ("CURRENT", "status.current", True), ("NODE", "status.nodeName", True),
+    ),
     "VirtualMachineNode": (
         _READY, ("CPU", "status.allocatable.cpu", False), ("MEMORY", "status.allocatable.memory", False),
         ("GUESTS", "status.domains.running", False), ("ARCH", "status.arch", True),

@@ -103,12 +103,13 @@ def revert(
     Examples:
       virtctl snapshot revert web-1 before-upgrade
     """
+    from executor.engine import snapshots
     from executor.hypervisor.snapshots import Snapshots
 
     name, snapshot = name_and(words, "SNAPSHOT")
     with hypervisor_at(connect) as hypervisor:
         domain = find(hypervisor, name, namespace)
-        Snapshots(domain).by_name(snapshot).revert(running=running, force=force)
+        snapshots.revert(Snapshots(domain).by_name(snapshot), running=running, force=force)
         typer.echo(f"virtualmachine/{messages.one_line(name)} reverted to {messages.one_line(snapshot)}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import claims, definitions, disks, guests, images, store, unchanged
+from executor.engine import claims, definitions, disks, guests, images, snapshots, store, unchanged
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import labels_of, ref_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ORDER = (
     "VirtualMachineStoragePool", "VirtualMachineNetwork", "VirtualMachineImage", "VirtualMachineDisk", "VirtualMachine",
+    "VirtualMachineSnapshot",
 )  # fmt: skip
 """What others stand on comes first."""
 
@@ -122,7 +123,9 @@ def one(
         return disks.apply(hypervisor, each, declared, dry_run=dry_run)
     if each.ref.kind == images.KIND:
         return images.apply(hypervisor, each, declared, dry_run=dry_run)
+    if each.ref.kind == snapshots.KIND:
+        return snapshots.apply(hypervisor, each, declared, dry_run=dry_run)
     raise KubevmmError(
         f"{each.ref}: a node by itself cannot apply a {each.ref.kind} yet",
-        hint="it can apply VirtualMachines and their disks, images, networks and storage pools",
+        hint="it can apply VirtualMachines and their disks, images, snapshots, networks and storage pools",
     )

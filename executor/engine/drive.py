@@ -36,7 +36,8 @@ def added(domain: Mapping[str, Any], path: str, there: Actual | None) -> dict[st
         "type": "file",
         "device": "cdrom",
         "driver": driver,
-        "source": {"file": path},
+        # One that has gone keeps no guest from migrating, or from going back to a snapshot.
+        "source": {"file": path, "startupPolicy": "requisite"},
         "target": {key: target[key] for key in ("dev", "bus") if key in target},
         "readonly": {},
         "alias": {"name": ALIAS},

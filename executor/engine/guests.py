@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import act, drive, power, resolve, seed, store, volumes
+from executor.engine import act, drive, overlays, power, resolve, seed, store, volumes
 from executor.hypervisor.errors import LibvirtError
 from executor.plan import actions, actual
 from executor.plan import domain as planner
@@ -60,6 +60,8 @@ class Case:
     """What the domain carries: None where there is none, or it is not ours."""
     seed: Seed | None = None
     """What cloud-init in the guest reads, which ``wanted`` has in a drive; None where the object asks for none."""
+    followed: overlays.Follow = overlays.NOTHING
+    """What the guest's disks go on in since snapshots."""
 
     @property
     def adopting(self) -> bool:
@@ -68,12 +70,18 @@ class Case:
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """What was applied last."""
-        return self.mark.last("spec", "domain") if self.mark is not None else None
+        """What was applied last, with the disks where they go on."""
+        found = self.mark.last("spec", "domain") if self.mark is not None else None
+        return self.followed(found) if found is not None else None
+
+    @property
+    def goal(self) -> dict[str, Any]:
+        """What the guest shall be: ``wanted``, with the disks where they go on."""
+        return self.followed(self.wanted)
 
     def differences(self) -> list[Difference]:
         """Return where what is there is not what is wanted; nothing where there is nothing."""
-        return planner.diff(self.wanted, self.there, self.last) if self.there is not None else []
+        return planner.diff(self.goal, self.there, self.last) if self.there is not None else []
 
 
 _KEPT: Final = ("name", "namespace", "labels", "annotations", "uid")
@@ -101,7 +109,8 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, index:
     data = seed.look(hypervisor, declared, every, wanted, there)
     if data is not None:
         wanted = seed.put_in(data, wanted, there)
-    return Case(declared, wanted, resolved.secrets, domain, there, mark, data)
+    followed = overlays.follow(domain, there, wanted) if domain is not None and there is not None else overlays.NOTHING
+    return Case(declared, wanted, resolved.secrets, domain, there, mark, data, followed)
 
 
 def _find(
@@ -153,7 +162,7 @@ def steps(case: Case, *, defined: bool = False) -> list[actions.Action]:
     """Return the plan for *case*."""
     spec = case.declared.object.get("spec") or {}
     return planner.plan(
-        case.wanted,
+        case.goal,
         case.there,
         case.last,
         mark=mark_for(case),
@@ -183,7 +192,7 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     _act(hypervisor, domain, case, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
     waits = _waits(done)
     if any(step.changes for step in done):
-        left = planner.settle(case.wanted, observe(domain), case.last, mark_for(case))
+        left = planner.settle(case.goal, observe(domain), case.last, mark_for(case))
         act.run(hypervisor, domain, left)
         waits = _waits(left)
     obj, new = case.declared.object, case.domain is None

@@ -6,9 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser.documents import GROUP
-from analyser.names import object_name
-from executor.engine import held, runs, seed, store
+from analyser.names import GROUP, object_name
+from executor.engine import held, runs, seed, snapshots, store
 from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
@@ -128,6 +127,7 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
         if persistent:
             raise
     runs.forget(hypervisor, guest.domain.uuid)
+    snapshots.forget(hypervisor, guest.domain.uuid)
     if seeds is not None:
         seed.remove(hypervisor, guest.domain.uuid, seeds)
     return "deleted"

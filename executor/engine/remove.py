@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import definitions, disks, images, ownership, store
+from executor.engine import definitions, disks, images, ownership, snapshots, store
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref, ref_of
 from schemas.errors import KubevmmError
@@ -31,7 +31,9 @@ class Removed:
 
 def ordered(refs: Iterable[Ref]) -> list[Ref]:
     """Return *refs* in the order in which they are deleted."""
-    places = {kind: place for place, kind in enumerate((*ORDER[:1], disks.KIND, images.KIND, *ORDER[1:]))}
+    places = {
+        kind: place for place, kind in enumerate((snapshots.KIND, *ORDER[:1], disks.KIND, images.KIND, *ORDER[1:]))
+    }
     return sorted(refs, key=lambda ref: places.get(ref.kind, 1))
 
 
@@ -49,6 +51,8 @@ def delete(hypervisor: Hypervisor, ref: Ref, *, grace: int | None = None) -> str
         return disks.delete(hypervisor, ref)
     if ref.kind == images.KIND:
         return images.delete(hypervisor, ref)
+    if ref.kind == snapshots.KIND:
+        return snapshots.delete(hypervisor, ref)
     raise KubevmmError(f"{ref}: a node by itself cannot delete a {ref.kind} yet")
 
 

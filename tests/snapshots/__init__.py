@@ -1,0 +1,1 @@
+"""VirtualMachineSnapshots on a node."""
