@@ -1,33 +1,64 @@
-"""`virtctl describe`: all that there is to say of one guest."""
+"""`virtctl describe`: all that there is to say of one guest, or of any other object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from executor.cli import messages
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, size, table
-from executor.cli.targets import Connect, Name, Namespace, mark_of, target
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at, mark_of, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def describe(name: Name, *, output: Output = Report.text, namespace: Namespace = None, connect: Connect = "") -> None:
-    """Show how a guest is, what it is made of, its addresses and its snapshots.
+def describe(
+    words: Annotated[
+        list[str], typer.Argument(metavar="[KIND] NAME", help="web-1, vm web-1, vmdisk root, or vmimage/debian.")
+    ],
+    *,
+    output: Output = Report.text,
+    namespace: Namespace = None,
+    connect: Connect = "",
+) -> None:
+    """Show how a guest is, what it is made of, its addresses and its snapshots; or how another object is.
 
     \b
     Examples:
       virtctl describe web-1
       virtctl describe vm web-1 -o json
+      virtctl describe vmdisk root
     """
+    kind, name = _other(words)
+    if kind:
+        from executor.cli import describing
+
+        with hypervisor_at(connect) as hypervisor:
+            obj = describing.find(hypervisor, kind, name, namespace or DEFAULT_NAMESPACE)
+        typer.echo(as_json(obj) if output is Report.json else "\n".join(describing.text(obj)))
+        return
     from executor.node.facts import facts
 
-    with target(name, namespace, connect) as (_, domain):
+    with target(words, namespace, connect) as (_, domain):
         found = facts(domain, mark_of(domain))
     typer.echo(as_json(found) if output is Report.json else "\n".join(_text(found)))
+
+
+def _other(words: list[str]) -> tuple[str, str]:
+    """Return the kind and the name of an object that is no guest; nothing where a guest is meant."""
+    from executor.engine.objects import kind_of
+
+    first, slash, rest = words[0].partition("/")
+    kind = kind_of(first) if slash or len(words) > 1 else None
+    if kind is None or kind.name == "VirtualMachine":
+        return "", ""
+    names = ([rest] if slash else []) + words[1:]
+    if len(names) != 1 or not names[0]:
+        raise typer.BadParameter(f"one {kind.short} is expected, not {len(names)}")
+    return kind.name, names[0]
 
 
 def _text(found: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,210 @@
+"""Images and disks by virtctl, as a person uses it; and a linked clone that boots."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from executor.engine import ownership
+from tests.cli.command import lines, virtctl
+from tests.harness.guest import document, guest_files
+from tests.hypervisor.guests import eventually, real
+from tests.node.conftest import Machine
+from tests.storage import pictures
+from tests.storage.pictures import MIB
+from tests.storage.test_disks import disk
+from tests.storage.test_images import DATA, content, digest, disk_of, image
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from executor.hypervisor.hypervisor import Hypervisor
+    from executor.hypervisor.pools import Pool
+    from tests.harness.libvirtd import Libvirtd
+    from tests.storage.webserver import Site
+
+    Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+pytestmark = pytest.mark.libvirt
+
+
+@pytest.fixture
+def run(libvirtd: Libvirtd) -> Run:
+    def ran(*arguments: str | Path, stdin: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
+        done = virtctl(*arguments, stdin=stdin, env={"LIBVIRT_DEFAULT_URI": libvirtd.uri})
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done
+
+    return ran
+
+
+def test_an_image_is_uploaded_from_a_file_and_from_standard_input(run: Run, pool: Pool, tmp_path: Path) -> None:
+    path = pictures.made(tmp_path / "it", "qcow2", DATA)
+    assert lines(run("image", "upload", "debian", path, "--pool", "images").stdout) == [
+        "virtualmachineimage/debian created"
+    ]
+    wanted = ("--pool", "images", "--format", "raw", "--checksum", digest(DATA))
+    run("image", "upload", "piped", "-", *wanted, stdin=DATA)
+    assert content(pool, "piped") == DATA
+    assert disk_of(content(pool), tmp_path) == DATA
+    again = run("image", "upload", "piped", "-", *wanted, stdin=DATA, code=1)
+    assert b"it is there already" in again.stderr
+    refused = run("image", "upload", "evil", "-", "--pool", "images", stdin=pictures.qcow2(backing=b"/x"), code=1)
+    assert b"error: it has a backing file" in refused.stderr
+    table = lines(run("get", "vmimage").stdout)
+    cells = [re.split(r"\s{3,}", row) for row in table]
+    assert [[row[0], row[2], row[3]] for row in cells] == [
+        ["NAME", "PHASE", "READY"],
+        ["debian", "Ready", "True"],
+        ["evil", "Failed", "False"],
+        ["piped", "Ready", "True"],
+    ]
+    assert lines(run("delete", "vmimage", "evil", "debian", "piped").stdout) == [
+        f"virtualmachineimage/{name} deleted" for name in ("evil", "debian", "piped")
+    ]
+    assert pool.volumes() == []
+
+
+def test_an_applied_image_gets_the_file_that_it_waits_for(run: Run, pool: Pool, write: Callable[..., str]) -> None:
+    file = write(image("upload: {}", more=f", checksum: '{digest(DATA)}', format: raw"))
+    assert b"waits for `virtctl image upload debian FILE -n default`" in run("apply", "-f", file).stderr
+    assert b"its checksum is" in run("image", "upload", "debian", "-", stdin=DATA[:-1], code=1).stderr
+    assert run("diff", "-f", file, code=1).stdout == b"  + virtualmachineimage/debian: is not there yet\n"
+    run("image", "upload", "debian", "-", stdin=DATA)
+    run("diff", "-f", file)
+    assert lines(run("apply", "-f", file).stdout) == ["virtualmachineimage/debian unchanged"]
+    assert content(pool) == DATA
+
+
+def test_an_image_is_imported_from_the_web_a_file_and_a_disk(
+    run: Run, pool: Pool, site: Site, write: Callable[..., str], tmp_path: Path
+) -> None:
+    path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
+    site.files["/it"] = path.read_bytes()
+    run("image", "import", "web", f"{site.url}/it", "--pool", "images", "--checksum", digest(path.read_bytes()))
+    run("image", "import", "local", path, "--pool", "images")
+    run("apply", "-f", write(disk("imageRef: {name: web}")))
+    run("image", "import", "copy", "vmdisk/root", "--pool", "images")
+    for name in ("web", "local", "copy"):
+        assert disk_of(content(pool, name), tmp_path) == DATA
+    assert b"not below a folder" in run("image", "import", "evil", "/etc/shadow", "--pool", "images", code=1).stderr
+    assert b"neither a URL" in run("image", "import", "evil", "it", "--pool", "images", code=2).stderr
+    assert b"which pools" in run("image", "import", "evil", f"{site.url}/it", code=1).stderr
+    assert b"cannot be an image's name" in run("image", "import", "../x", f"{site.url}/it", code=1).stderr
+
+
+def test_disks_are_shown_compared_and_deleted(
+    run: Run, pool: Pool, qemu: Hypervisor, write: Callable[..., str], tmp_path: Path
+) -> None:
+    path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
+    guest = (
+        "---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachine\nmetadata: {name: web-1}\nspec:\n  domain:\n"
+        "    type: qemu\n    memory: 64Mi\n    os: {type: {arch: x86_64, machine: q35, value: hvm}}\n    devices:\n"
+        "      disks:\n      - type: volume\n        device: disk\n        source: {diskRef: {name: root}}\n"
+        "        target: {dev: vda, bus: virtio}\n"
+    )
+    text = image(f"file: {{path: '{path}'}}") + disk("imageRef: {name: debian}, clone: Linked") + guest
+    file = write(text)
+    run("diff", "-f", file, code=1)
+    assert [line.split()[1] for line in lines(run("apply", "-f", file).stdout)] == ["created"] * 3
+    run("diff", "-f", file)
+    assert {line.split()[1] for line in lines(run("apply", "-f", file).stdout)} == {"unchanged"}
+    # The format is what was made, whatever anybody writes into it.
+    assert "<driver name='qemu' type='qcow2'/>" in qemu.domains.by_name("default_web-1").xml()
+    qemu.domains.by_name("default_web-1").start()
+    larger = write(text.replace("clone: Linked}", "clone: Linked}, capacity: 4Mi"))
+    shown = run("diff", "-f", larger, code=1).stdout.decode()
+    assert "virtualmachinedisk/root: capacity: spec changed\n  - 1Mi\n  + 4194304 bytes\n" in shown
+    run("apply", "-f", larger)
+    assert qemu.domains.by_name("default_web-1").block_info("vda")[0] == 4 * MIB
+    found = json.loads(run("get", "vmdisk", "root", "-o", "json").stdout)["status"]
+    assert found["usedBy"] == [{"kind": "domain", "name": "default_web-1"}]
+    described = run("describe", "vmdisk", "root").stdout.decode()
+    assert re.search(r"Capacity: +4Mi", described)
+    assert re.search(r"Used by: +domain/default_web-1", described)
+    refused = run("delete", "-f", file, "--force", code=0)
+    assert [line.split()[1] for line in lines(refused.stdout)] == ["deleted"] * 3
+    assert pool.volumes() == []
+    run("apply", "-f", larger)
+    busy = run("delete", "vmdisk", "root", code=1)
+    assert b"the guest default_web-1 has its volume images/root" in busy.stderr
+    assert run("delete", "vmimage", "nosuch", code=1).stderr.startswith(b"error: virtualmachineimage/nosuch: not found")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("managed", [False, True])
+def test_a_guest_is_cloned_with_its_disks(
+    run: Run, pool: Pool, qemu: Hypervisor, tmp_path: Path, linked: bool, managed: bool
+) -> None:
+    run("image", "upload", "root.qcow2", pictures.made(tmp_path / "it", "qcow2", DATA), "--pool", "images")
+    source = pool.volume("root.qcow2").path()
+    devices = (
+        f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{source}'/>"
+        "<target dev='vda' bus='virtio'/></disk><disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
+        "<interface type='user'><mac address='52:54:00:00:00:07'/></interface>"
+    )
+    domain = qemu.domains.define(re.sub(r"\s*<graphics .*?/>", "", real("web-1", devices=devices)))
+    if managed:
+        ownership.adopt(qemu, "web-1", "default")
+    domain.start()
+    assert b"the guest web-1 runs" in run("clone", "web-1", "web-2", code=1).stderr
+    domain.destroy()
+    said = run("clone", "vm", "web-1", "web-2", *(["--linked"] if linked else []))
+    assert lines(said.stdout) == ["virtualmachine/web-2 created"]
+    assert (b"must not run" in said.stderr) == linked
+    made = qemu.domains.by_name("web-2")
+    assert made.uuid != domain.uuid
+    xml = made.xml(inactive=True)
+    assert "52:54:00:00:00:07" not in xml
+    assert "<interface type='user'>" in xml
+    volume = pool.volume("web-2-vda.qcow2")
+    assert f"<source file='{volume.path()}'/>" in xml
+    assert ("backingStore" in volume.xml()) == linked
+    assert ("<kubevmm:applied " in xml) == managed
+    assert [line.split()[0] for line in lines(run("get", "vmdisk").stdout)] == ["NAME", "web-2-vda"]
+    made.start()
+    assert b"already" in run("clone", "web-1", "web-2", code=1).stderr
+    assert b"has its volume" in run("delete", "vmdisk", "web-2-vda", code=1).stderr
+    assert b"cannot be a guest's name" in run("clone", "web-1", "../x", code=1).stderr
+    made.destroy()
+
+
+def test_a_clone_that_fails_leaves_nothing(run: Run, pool: Pool, qemu: Hypervisor, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.img"
+    outside.write_bytes(DATA)
+    run("image", "upload", "root", "-", "--format", "raw", "--pool", "images", stdin=DATA)
+    one = f"<disk type='file' device='disk'><source file='{pool.volume('root').path()}'/><target dev='vda'/></disk>"
+    two = f"<disk type='file' device='disk'><source file='{outside}'/><target dev='vdb'/></disk>"
+    qemu.domains.define(real("web-1", devices=one + two))
+    assert b"no volume of a pool" in run("clone", "web-1", "web-2", code=1).stderr
+    assert [each.name for each in pool.volumes()] == ["root"]
+    assert [each.name for each in qemu.domains.all()] == ["web-1"]
+
+
+def test_a_linked_clone_boots_and_what_it_writes_stays_its_own(
+    run: Run, pool: Pool, qemu: Hypervisor, libvirtd: Libvirtd, tmp_path: Path
+) -> None:
+    folder = libvirtd.folder / "guest"
+    folder.mkdir(mode=0o755)
+    run("image", "upload", "base", "-", "--format", "raw", "--pool", "images", stdin=DATA)
+    source = f"<source file='{pool.volume('base').path()}'/>"
+    devices = f"<disk type='file' device='disk'>{source}<target dev='vda' bus='virtio'/></disk>"
+    qemu.domains.define(document("golden", *guest_files(folder), devices=devices))
+    run("clone", "golden", "test-1", "--linked")
+    machine = Machine(libvirtd.uri, qemu.domains.by_name("test-1"), tmp_path)
+    try:
+        assert "vda" in machine.boot().disks
+        machine.typed("head -c 15 /dev/vda; echo '|read'", rb"000000000000000\|read")
+        machine.typed("echo written | dd of=/dev/vda conv=notrunc; sync; head -c 7 /dev/vda", rb"\nwritten")
+        machine.virtctl("disk", "resize", "test-1", "vda", "2Mi")
+        machine.typed("cat /sys/block/vda/size", rb"\n4096\r?\n")
+    finally:
+        machine.let_go()
+        machine.domain.destroy()
+    eventually(lambda: not machine.domain.active, what="the end of the guest")
+    assert content(pool, "base") == DATA
