@@ -54,6 +54,7 @@ class ControlPlane:
         self._apiserver_arguments = tuple(apiserver_arguments)
         self._timeout = timeout
         self.servers: list[Server] = []
+        self._arguments: dict[str, Sequence[str]] = {}
         self.token = secrets.token_urlsafe(32)
         self.url = ""
 
@@ -113,6 +114,17 @@ class ControlPlane:
             raise HarnessError(message)
         return result
 
+    def kill(self, name: str) -> None:
+        """Kill the server *name* ("etcd" or "kube-apiserver") as a crash would, without a chance to tidy up."""
+        (server,) = [server for server in self.servers if server.name == name]
+        server.stop(grace=0.0)
+        self.servers.remove(server)
+
+    def revive(self, name: str) -> None:
+        """Start a server that was killed, as it was, and wait until the API is ready. Raises `HarnessError`."""
+        self._serve(name, self._arguments[name])
+        self._wait_until_ready()
+
     def _program(self, name: str) -> Path:
         if self._binaries is None:
             raise HarnessError("the control plane has not been started", hint="use it in a with statement")
@@ -147,6 +159,7 @@ class ControlPlane:
         _write_private(self.kubeconfig, json.dumps(config, indent=2))
 
     def _serve(self, name: str, arguments: Sequence[str]) -> None:
+        self._arguments[name] = arguments
         self.servers.append(Server(self._program(name), arguments, log=self.folder / f"{name}.log"))
 
     def _wait_until_ready(self) -> None:
