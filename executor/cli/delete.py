@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import objects
 from executor.cli.declared import Files, Recursive, load
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
 
 
 def delete(
     what: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND] NAME...", help="web-1, vm web-1, or vm/web-1.")
+        list[str] | None,
+        typer.Argument(metavar="[KIND] NAME...", help="web-1, vm web-1, or vm/web-1.", autocompletion=objects),
     ] = None,
     filename: Files = None,
     recursive: Recursive = False,

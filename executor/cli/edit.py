@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import objects
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
 from schemas.errors import KubevmmError
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def edit(
     what: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND] NAME", help="web-1, vm web-1, or vm/web-1.")
+        list[str] | None,
+        typer.Argument(metavar="[KIND] NAME", help="web-1, vm web-1, or vm/web-1.", autocompletion=objects),
     ] = None,
     filename: Annotated[
         str | None, typer.Option("-f", "--filename", metavar="FILE", help="Edit this file, then apply it.")

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from executor.cli.completing import objects
 from executor.cli.forms import Form, Output
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
 
 
 def get(
     what: Annotated[
-        list[str], typer.Argument(metavar="KIND [NAME...]", help="vm, vmnet, vmpool, vmnode or all; or vm/web-1.")
+        list[str],
+        typer.Argument(
+            metavar="KIND [NAME...]", help="vm, vmnet, vmpool, vmnode or all; or vm/web-1.", autocompletion=objects
+        ),
     ],
     namespace: Namespace = None,
     all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")] = False,

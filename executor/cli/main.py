@@ -57,7 +57,7 @@ def main() -> None:
         # What YAML is, and XML without a declaration, whatever the locale says.
         sys.stdout.reconfigure(encoding="utf-8")
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="virtctl")
     except _UsageError as error:
         error.show()
         code = error.exit_code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import guests
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from executor.plan.mark import Mark
 
 Names: TypeAlias = Annotated[
-    list[str], typer.Argument(metavar="[vm] NAME...", help="Guests: web-1, vm web-1 or vm/web-1.")
+    list[str],
+    typer.Argument(metavar="[vm] NAME...", help="Guests: web-1, vm web-1 or vm/web-1.", autocompletion=guests),
 ]
 Name: TypeAlias = Annotated[
-    list[str], typer.Argument(metavar="[vm] NAME", help="A guest: web-1, vm web-1 or vm/web-1.")
+    list[str], typer.Argument(metavar="[vm] NAME", help="A guest: web-1, vm web-1 or vm/web-1.", autocompletion=guests)
 ]
 Namespace: TypeAlias = Annotated[
     str | None,
@@ -36,6 +38,7 @@ Connect: TypeAlias = Annotated[
 ]
 
 SYSTEM: Final = "qemu:///system"
+_ELSEWHERE: Final = "--connect or LIBVIRT_DEFAULT_URI names another, such as qemu+ssh://HOST/system"
 DEFAULT_NAMESPACE: Final = "default"
 _KINDS: Final = {"vm", "vms", "virtualmachine", "virtualmachines"}
 
@@ -66,9 +69,18 @@ def only_name(words: Sequence[str]) -> str:
 @contextlib.contextmanager
 def hypervisor_at(uri: str) -> Iterator[Hypervisor]:
     """Give an open connection to libvirt at *uri*, empty for the system's. Raises LibvirtError."""
+    from executor.hypervisor.errors import Denied, LibvirtError
     from executor.hypervisor.hypervisor import Hypervisor
 
-    with Hypervisor(uri or SYSTEM) as hypervisor:
+    hypervisor = Hypervisor(uri or SYSTEM)
+    try:
+        hypervisor.connection.open()
+    except Denied:
+        raise
+    except LibvirtError as error:
+        error.hint = f"{error.hint}; {_ELSEWHERE}" if error.hint else _ELSEWHERE
+        raise
+    with hypervisor:
         yield hypervisor
 
 
@@ -109,7 +121,9 @@ def find(hypervisor: Hypervisor, name: str, namespace: str | None = None) -> Dom
     if unmarked is not None and namespace is None:
         return unmarked
     where = f" in namespace {namespace}" if namespace else ""
-    hint = f"there is {', '.join(sorted(elsewhere))}" if elsewhere else "`virtctl get vm -A` lists the guests"
+    hint = (
+        f"there is {', '.join(sorted(elsewhere))}" if elsewhere else "`virtctl get vm -A --unmanaged` lists the guests"
+    )
     if unmarked is not None:
         hint = f"there is a guest {name} without a namespace: leave out -n"
     raise NotFound(f"no virtual machine {name}{where}", hint=hint)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from executor.cli.completing import objects
 from executor.cli.declared import Files, Recursive, load
 from executor.cli.durations import seconds
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
@@ -20,7 +21,10 @@ def _timeout(text: str | float) -> float:
 
 def wait(
     what: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND] NAME...", help="web-1, vm web-1, or vm/web-1 vmnet/inner.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[KIND] NAME...", help="web-1, vm web-1, or vm/web-1 vmnet/inner.", autocompletion=objects
+        ),
     ] = None,
     *,
     condition: Annotated[

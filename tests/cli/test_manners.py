@@ -32,25 +32,30 @@ def test_every_module_that_is_a_verb_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("verb", WITH_EXAMPLES)
 def test_help_of_every_verb_shows_examples(verb: str) -> None:
-    done = virtctl(verb, "--help")
-    assert done.returncode == 0
-    text = done.stdout.decode()
-    assert "Examples:\n" in text
+    text = str(verbs.command(verb).help)
     assert f"virtctl {verb} " in text.partition("Examples:\n")[2]
-    assert virtctl(verb, "-h").stdout == done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
-def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+def test_help_is_shown_by_both_of_its_names() -> None:
+    done = virtctl("stop", "--help")
+    assert done.returncode == 0
+    assert "Examples:\n" in done.stdout.decode()
+    assert virtctl("stop", "-h").stdout == done.stdout
+
+
+def test_help_of_all_verbs_loads_nothing_heavy() -> None:
     script = (
-        "import sys; from executor.cli.main import main; sys.argv = ['virtctl', *sys.argv[1:]]\n"
-        "try: main()\n"
-        f"except SystemExit: print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
+        "import sys; from executor.cli.main import main\n"
+        f"for verb in {VERBS}:\n"
+        "    sys.argv = ['virtctl', verb, '--help']\n"
+        "    try: main()\n"
+        f"    except SystemExit: print('HEAVY', verb, [name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, env=environment(), check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, env=environment(), check=True, timeout=60
     )
-    assert lines(done.stdout)[-1] == "HEAVY []"
+    said = [line for line in lines(done.stdout) if line.startswith("HEAVY")]
+    assert said == [f"HEAVY {verb} []" for verb in VERBS]
 
 
 def test_without_a_verb_the_help_is_shown() -> None:
