@@ -5,32 +5,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import queue
-import signal
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from executor.agent import logs
 from executor.agent.agent import RESYNC, WORKERS, Agent
 from executor.agent.folder import FolderSource
 from executor.agent.health import Health
 from executor.agent.metrics import Metrics
-from executor.agent.notify import notify, reloading, watchdog
+from executor.agent.notify import notify
+from executor.agent.process import Signals, attend, opened
 from executor.agent.sink import NodeSink
 from executor.engine import state
 from executor.engine.lock import Lock
-from executor.hypervisor.errors import Unavailable
 from executor.hypervisor.hypervisor import Hypervisor
 
 if TYPE_CHECKING:
     from executor.engine.status import Sink
 
 logger = logging.getLogger(__name__)
-
-_ENDS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
-_SIGNALS: Final = _ENDS | {signal.SIGHUP}
 
 
 @dataclass(frozen=True)
@@ -51,10 +45,10 @@ def run(options: Options) -> None:
     Raises KubevmmError where it cannot begin: no such folder, another agent, no permission.
     """
     logs.configure(options.level)
-    signals = _Signals()
+    signals = Signals()
     hypervisor = Hypervisor(options.uri)
     FolderSource(options.manifests, Path()).check()
-    if not _opened(hypervisor, signals):
+    if not opened(hypervisor, signals):
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(hypervisor)
@@ -71,7 +65,7 @@ def run(options: Options) -> None:
         stack.enter_context(agent)
         logger.info("started: %s on %s", options.manifests, hypervisor.connection.uri, extra={"event": "started"})
         notify("READY=1", f"STATUS=Keeping {options.manifests} on {hypervisor.connection.uri}")
-        _attend(agent, signals)
+        attend(agent, signals)
         logger.info("stopping; guests run on", extra={"event": "stopping"})
 
 
@@ -85,57 +79,3 @@ def default_socket() -> str:
     else:
         return "none"
     return f"unix:{folder / 'agent.sock'}"
-
-
-class _Signals:
-    """Signals, taken by a thread that waits for them: nothing else is interrupted, and nothing polls."""
-
-    def __init__(self) -> None:
-        # Before any other thread is made, which all inherit it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        self.stopped = threading.Event()
-        self.came: queue.SimpleQueue[int] = queue.SimpleQueue()
-        threading.Thread(target=self._take, name="signals", daemon=True).start()
-
-    def _take(self) -> None:
-        while True:
-            number = signal.sigwait(_SIGNALS)
-            if number in _ENDS:
-                self.stopped.set()
-            self.came.put(number)
-
-
-def _opened(hypervisor: Hypervisor, signals: _Signals) -> bool:
-    """Open the connection, however long that takes; return whether nobody stopped us meanwhile."""
-    try:
-        hypervisor.connection.open()
-    except Unavailable as error:
-        logger.warning("%s; waiting for it", error)
-        notify("STATUS=Waiting for libvirt")
-    else:
-        return True
-    try:
-        hypervisor.connection.wait_until_open(stop=signals.stopped)
-    except Unavailable:
-        if signals.stopped.is_set():
-            return False
-        raise
-    return not signals.stopped.is_set()
-
-
-def _attend(agent: Agent, signals: _Signals) -> None:
-    """Do what signals say, and show the service manager that we live, until one says to end."""
-    pause = watchdog()
-    while True:
-        try:
-            number = signals.came.get(timeout=pause)
-        except queue.Empty:
-            if agent.alive():
-                notify("WATCHDOG=1")
-            continue
-        if number in _ENDS:
-            return
-        reloading()
-        logger.info("reading everything anew", extra={"event": "reload"})
-        agent.wake()
-        notify("READY=1")

@@ -91,7 +91,7 @@ class Reconciler:
             self._drop(ref)
             return "unknown", None
         if wanted.deleting:
-            return self._remove(ref)
+            return self._remove(ref, orphan=wanted.orphan)
         try:
             return self._apply(ref, wanted)
         except KubevmmError as error:
@@ -135,9 +135,9 @@ class Reconciler:
             self._tell(ref, wanted, Progress(ok=False, reason="ManifestUnreadable", message=wanted.stale))
         return "unreadable", settled.wait
 
-    def _remove(self, ref: Ref) -> tuple[str, float | None]:
+    def _remove(self, ref: Ref, *, orphan: bool) -> tuple[str, float | None]:
         if ref.kind == "VirtualMachine":
-            done, wait = removal.guest(self._hypervisor, self._index, ref)
+            done, wait = removal.guest(self._hypervisor, self._index, ref, orphan=orphan)
         elif self._guests_go():
             done, wait = "", BEFORE_GUESTS
         else:

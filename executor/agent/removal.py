@@ -22,8 +22,12 @@ _DELETING: Final = "deleting"
 """Stands in the place of the spec's digest: whatever was waited for before does not count."""
 
 
-def guest(hypervisor: Hypervisor, index: store.Index, ref: Ref, *, now: float | None = None) -> tuple[str, float]:
+def guest(
+    hypervisor: Hypervisor, index: store.Index, ref: Ref, *, orphan: bool = False, now: float | None = None
+) -> tuple[str, float]:
     """Do what can be done at once; return ``deleted``, ``released`` or ``gone``, or an empty word and seconds to wait.
+
+    With *orphan* it is released whatever its deletionPolicy says.
 
     Raises LibvirtError.
     """
@@ -31,7 +35,7 @@ def guest(hypervisor: Hypervisor, index: store.Index, ref: Ref, *, now: float | 
     if found is None:
         return "gone", 0.0
     spec, domain = found.object.get("spec") or {}, found.domain
-    if spec.get("deletionPolicy") == "Retain":
+    if orphan or spec.get("deletionPolicy") == "Retain":
         ownership.release(hypervisor, found)
         return "released", 0.0
     now = time.time() if now is None else now

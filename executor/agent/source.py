@@ -18,12 +18,14 @@ class Wanted:
 
     ``declared`` is the object as it was last well read; None where it is only remembered, as one that was brought about
     before. ``deleting`` says that somebody took it away: what was made for it is to go, as its deletionPolicy says.
-    That is always something that was seen, never that something could not be seen. ``refused`` is why nothing may be
+    That is always something that was seen, never that something could not be seen. With ``orphan`` the guest stays, as
+    nobody's, whatever its deletionPolicy. ``refused`` is why nothing may be
     done about it (two say it differently), ``stale`` why its newest form could not be read; the last one counts on.
     """
 
     declared: Declared | None = field(default=None, repr=False)
     deleting: bool = False
+    orphan: bool = False
     refused: str = ""
     stale: str = ""
 

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 class Hypervisor:
     """A context manager round a `Connection`; see there for *uri*, *readonly* and *keepalive*.
 
+    *node* is what the machine is called by those who manage it, where that is not its host name.
+
     >>> with Hypervisor("test:///default") as hypervisor:
     ...     print([summary.domain.name for summary in hypervisor.domains.summaries()])
     ['test']
     """
 
-    def __init__(self, uri: str = "", *, readonly: bool = False, keepalive: int = 5) -> None:
+    def __init__(self, uri: str = "", *, readonly: bool = False, keepalive: int = 5, node: str = "") -> None:
+        self.node = node
         self.connection = Connection(uri, readonly=readonly, keepalive=keepalive)
         self._source = Source(self.connection)
 

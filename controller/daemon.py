@@ -1,0 +1,56 @@
+"""The controller as a process: caches, reconcilers, the lease of the one that leads, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from controller.guests import GuestReconciler
+from controller.resources import GUESTS
+from kube import configuration
+from kube.builder import Builder
+from kube.client import Client
+from kube.health import HealthServer
+from kube.lease import Election, identity
+from kube.manager import Manager
+from kube.object import Key
+from kube.predicates import any_change
+from kube.session import Session
+
+logger = logging.getLogger(__name__)
+
+LEASE = "kubevmm-controller"
+"""The name of the Lease that one of several controllers holds."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the controller runs; *elect* False leads at once, where there is only one. ``namespace`` has the Lease."""
+
+    namespace: str
+    kubeconfig: str = ""
+    context: str = ""
+    elect: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8081
+
+
+def run(options: Options) -> None:
+    """Reconcile until SIGTERM or SIGINT come. Raises KubevmmError; LeaseLost when another one leads."""
+    asyncio.run(_run(options))
+
+
+async def _run(options: Options) -> None:
+    server = await configuration.load(options.kubeconfig or None, options.context or None)
+    # Two hundred writes a second are most of what an API server does.
+    async with Session(server, rate=200, burst=400, user_agent=f"{LEASE}/{version('kubevmm')}") as session:
+        election = Election(session, Key(options.namespace, LEASE), identity()) if options.elect else None
+        manager = Manager(session, election=election, health=HealthServer(options.host, options.port))
+        client = Client(session)
+        guests = GuestReconciler(manager, client)
+        Builder(manager, "guests").for_(GUESTS, any_change).complete(guests.reconcile)
+        logger.info("started: API server %s", server.server)
+        await manager.run()
+        logger.info("stopped")
