@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +13,11 @@ from executor.engine import ownership, store
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.handle import Affect
-from tests.cli.command import lines, virtctl
+from tests.cli.command import VIRTCTL, environment, lines, virtctl
 from tests.engine.objects import recorded
 from tests.hypervisor.guests import real
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -188,3 +188,31 @@ def test_delete_retains_what_was_adopted(
     done = run("delete", "vm", plain)
     assert done.returncode == 1
     assert b"not managed" in done.stderr
+
+
+def test_wait_watch_and_edit_meet_a_guest_that_changes(
+    qemu: Hypervisor, libvirtd: Libvirtd, plain: str, run: Callable[..., subprocess.CompletedProcess[bytes]]
+) -> None:
+    env = environment({"LIBVIRT_DEFAULT_URI": libvirtd.uri})
+    watch = subprocess.Popen(
+        [*VIRTCTL, "get", "vm", plain, "--unmanaged", "-w", "--no-headers"], stdout=subprocess.PIPE, env=env
+    )
+    stopped = "--for=jsonpath={.status.printableStatus}=Stopped"
+    wait = subprocess.Popen([*VIRTCTL, "wait", plain, stopped, "--timeout", "60s"], stdout=subprocess.PIPE, env=env)
+    try:
+        assert watch.stdout is not None
+        assert b"Running" in watch.stdout.readline()
+        qemu.domains.by_name(plain).destroy()
+        # It may be seen while it stops.
+        while b"Stopped" not in (row := watch.stdout.readline()):
+            assert b"Stopping" in row
+        assert wait.communicate(timeout=60)[0] == b"virtualmachine/plain-1 condition met\n"
+        assert wait.returncode == 0
+    finally:
+        for process in (watch, wait):
+            process.kill()
+            process.communicate()
+    run("adopt", plain)
+    done = virtctl("edit", plain, env=env | {"KUBE_EDITOR": "sed -i 's/^  domain:/  domain:\\n    title: Shop/'"})
+    assert lines(done.stdout) == ["virtualmachine/plain-1 edited"], done.stderr
+    assert "<title>Shop</title>" in qemu.domains.by_name(plain).xml(inactive=True)
