@@ -9,6 +9,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
+from executor.cli.durations import Timeout
 from executor.cli.targets import Connect, Namespace, hypervisor_at
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def apply(
         str, typer.Option("-l", "--selector", metavar="LABELS", help="Only objects with labels as app=web,tier!=db.")
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="With --prune: whatever the labels.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Then wait until guests run or are off, as they should, and the rest is ready."),
+    ] = False,
+    timeout: Timeout = 120.0,
     output: Annotated[Form | None, typer.Option("-o", "--output", help="Show the objects.")] = None,
     connect: Connect = "",
 ) -> None:
@@ -69,6 +75,7 @@ def apply(
       virtctl apply -f web-1.yaml
       virtctl apply -f estate/ -R --dry-run=server
       virtctl apply -f shop/ --prune -l app=shop
+      virtctl apply -f web-1.yaml --wait --timeout 5m
       virtctl import qemu:///system -o estate && virtctl apply -f estate -R
     """
     if not filename:
@@ -98,6 +105,8 @@ def apply(
         if output is not None:
             applied = [done for done in finished if done.error is None]
             _show(engine.objects(hypervisor, applied, dry_run=dry_run is DryRun.server), output)
+        if wait and dry_run is DryRun.none:
+            code = max(code, _wait(hypervisor, finished, timeout))
         if prune and code == 0:
             code = _prune(hypervisor, declared, selector, namespace, dry_run)
         elif prune:
@@ -116,6 +125,15 @@ def _report(done: Applied, dry_run: DryRun, *, quiet: bool) -> int:
         for note in done.result.notes:
             messages.note(f"{done.declared.ref}: {note}")
     return 0
+
+
+def _wait(hypervisor: Hypervisor, finished: list[Applied], timeout: float) -> int:
+    """Wait until what was applied is as it should be; return the exit code."""
+    from executor.cli import waiting
+    from executor.engine.guests import Outcome
+
+    refs = [done.declared.ref for done in finished if done.result and done.result.outcome is not Outcome.SKIPPED]
+    return waiting.settled(hypervisor, refs, timeout)
 
 
 def _prune(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from executor.cli import jsonpath, messages
+from executor.engine import power
+from executor.engine.listing import Query
 from executor.engine.objects import Ref, ref_of
 from executor.engine.watching import What, changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from executor.engine.listing import Query
     from executor.hypervisor.hypervisor import Hypervisor
 
 CREATE: Final = "create"
@@ -163,6 +164,35 @@ class Waiting:
         if self.condition.text == DELETE:
             return ref not in there or _uid(there[ref]) != uid
         return ref in there and self.condition.holds(there[ref])
+
+
+def settled(hypervisor: Hypervisor, refs: Sequence[Ref], timeout: float) -> int:
+    """Wait until the objects *refs* are as they should be: guests as their runStrategy says, others ready.
+
+    Returns the exit code; says which are not within *timeout* seconds.
+    """
+    if not refs:
+        return 0
+    queries = [
+        Query(kind, namespace, tuple(ref.name for ref in refs if (ref.kind, ref.namespace) == (kind, namespace)))
+        for kind, namespace in dict.fromkeys((ref.kind, ref.namespace) for ref in refs)
+    ]
+    ready = _of_condition("Ready")
+    wanted = Condition("it to be as its manifest says", is_settled, lambda obj: _word(obj) or ready.now(obj))
+    return Waiting(wanted, refs, lambda _: None).run(hypervisor, queries, timeout)
+
+
+def is_settled(obj: dict[str, Any]) -> bool:
+    """Say whether *obj* is as it should be. What waits for a restart is, too, for nothing more happens by itself."""
+    spec = obj.get("spec") or {}
+    if obj["kind"] == "VirtualMachine":
+        word = {"Always": "Running", "RerunOnFailure": "Running", "Halted": "Stopped"}.get(power.strategy(obj))
+        return word in {None, _word(obj)}
+    return spec.get("active") is False or _of_condition("Ready").holds(obj)
+
+
+def _word(obj: dict[str, Any]) -> str:
+    return str((obj.get("status") or {}).get("printableStatus") or "")
 
 
 def _uid(obj: dict[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from executor.cli.jsonpath import JsonPathError
-from executor.cli.waiting import Waiting, condition
+from executor.cli.waiting import Waiting, condition, is_settled, settled
 from executor.engine.listing import Query
 from executor.engine.objects import Ref
 from executor.hypervisor.hypervisor import Hypervisor
@@ -167,3 +167,43 @@ def test_files_name_what_is_waited_for(tmp_path: Path, uri: str) -> None:
     path.write_text(vm("web-1", metadata="namespace: shop"))
     done = virtctl("wait", "-f", path, "--for=delete", "--connect", uri)
     assert (done.returncode, lines(done.stdout)) == (0, ["virtualmachine/web-1 condition met"])
+
+
+SETTLED = {
+    "Always": ("VirtualMachine", {"runStrategy": "Always"}, "Running"),
+    "RerunOnFailure": ("VirtualMachine", {"runStrategy": "RerunOnFailure"}, "Running"),
+    "Halted": ("VirtualMachine", {"runStrategy": "Halted"}, "Stopped"),
+    "running": ("VirtualMachine", {"running": False}, "Stopped"),
+}
+
+
+@pytest.mark.parametrize(("kind", "spec", "word"), SETTLED.values(), ids=SETTLED.keys())
+def test_a_guest_is_settled_when_it_is_as_its_run_strategy_says(kind: str, spec: dict[str, object], word: str) -> None:
+    words = ("Running", "Stopped", "Stopping", "Paused")
+    assert [
+        each for each in words if is_settled({"kind": kind, "spec": spec, "status": {"printableStatus": each}})
+    ] == [word]
+
+
+def test_a_guest_that_people_start_and_stop_is_always_settled() -> None:
+    assert is_settled({"kind": "VirtualMachine", "spec": {"runStrategy": "Manual"}, "status": {}})
+
+
+def test_a_pool_is_settled_when_it_is_ready_or_need_not_be() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    assert is_settled({"kind": "VirtualMachineStoragePool", "spec": {}, "status": ready})
+    assert not is_settled({"kind": "VirtualMachineStoragePool", "spec": {}, "status": {}})
+    assert is_settled({"kind": "VirtualMachineStoragePool", "spec": {"active": False}, "status": {}})
+
+
+def test_what_is_not_settled_in_time_is_named(node: Hypervisor, capsys: pytest.CaptureFixture[str]) -> None:
+    assert settled(node, [Ref("VirtualMachine", "default", "nosuch")], timeout=0) == 1
+    assert "virtualmachine/nosuch is not found" in capsys.readouterr().err
+    assert settled(node, [], timeout=0) == 0
+
+
+def test_apply_waits_for_what_it_applied(tmp_path: Path, uri: str) -> None:
+    path = tmp_path / "objects.yaml"
+    path.write_text(vm("web-1", spec="runStrategy: Always"))
+    done = virtctl("apply", "-f", path, "--wait", "--connect", uri, env={"KUBEVMM_STATE": str(tmp_path / "state")})
+    assert (done.returncode, lines(done.stdout)) == (0, ["virtualmachine/web-1 created"]), done.stderr
