@@ -73,8 +73,9 @@ def show(
     """Write what is *asked* for (names by kind) to standard output; return the exit code."""
     code = 0
     documents: list[dict[str, Any]] = []
+    brief = sort_by is None and not form.detail
     for kind, names in asked.items():
-        found = listing(hypervisor, Query(kind, namespace, names, selector, unmanaged, detail=form.detail))
+        found = listing(hypervisor, Query(kind, namespace, names, selector, unmanaged, detail=form.detail, brief=brief))
         if sort_by is not None:
             found.objects.sort(key=lambda obj: _sortable(sort_by.values(obj)))
         for name in names:

@@ -31,6 +31,8 @@ class Query:
     selector: str = ""
     unmanaged: bool = False
     detail: bool = False
+    brief: bool = False
+    """Whether of specs only what tables show is asked for."""
 
 
 @dataclass
@@ -61,11 +63,11 @@ def listing(hypervisor: Hypervisor, query: Query) -> Found:
 
 def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, Any], bool]]:
     node = node_name(hypervisor)
-    said = noted.every(hypervisor)
-    for guest, summary in store.guests(hypervisor, statistics=query.detail):
+    said, remembered = noted.every(hypervisor), runs.known(hypervisor)
+    for guest, summary in store.guests(hypervisor, statistics=query.detail, brief=query.brief):
         managed = guest.mark is not None
         if managed:
-            obj = {**_as_written(guest.object), "status": {}}
+            obj = {**(guest.object if query.brief else _as_written(guest.object)), "status": {}}
             obj.setdefault("apiVersion", GROUP)
             obj.setdefault("kind", query.kind)
             metadata = {**(obj.get("metadata") or {}), "name": guest.ref.name, "namespace": guest.ref.namespace}
@@ -76,7 +78,7 @@ def _guests(hypervisor: Hypervisor, query: Query) -> Iterator[tuple[dict[str, An
         wanted = not query.names or metadata["name"] in query.names
         if wanted and (managed or query.unmanaged):
             try:
-                run = runs.load(hypervisor, guest.domain.uuid) if managed else None
+                run = runs.load(hypervisor, guest.domain.uuid) if guest.domain.uuid in remembered else None
                 obj["status"] = status(guest, summary, node=node, detail=query.detail, run=run)
             except NotFound:
                 continue

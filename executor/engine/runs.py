@@ -99,6 +99,14 @@ def load(hypervisor: Hypervisor, uuid: str) -> Run:
     return Run()
 
 
+def known(hypervisor: Hypervisor) -> frozenset[str]:
+    """Return the UUIDs of the guests of which anything is remembered."""
+    try:
+        return frozenset(path.stem for path in (state.folder(hypervisor) / "runs").iterdir())
+    except OSError:
+        return frozenset()
+
+
 def save(hypervisor: Hypervisor, uuid: str, run: Run) -> None:
     """Remember *run*. Raises KubevmmError where it cannot be written."""
     files.write(_path(hypervisor, uuid), json.dumps(asdict(run)).encode(), mode=0o644)

@@ -38,20 +38,20 @@ class Guest:
         return self.mark.applied if self.mark is not None else {}
 
 
-def mark_of(domain: Domain) -> Mark | None:
-    """Return the mark that *domain* carries, as it runs or else in its definition."""
+def mark_of(domain: Domain, *, brief: bool = False) -> Mark | None:
+    """Return the mark that *domain* carries, as it runs or else in its definition; see `marks.read` for *brief*."""
     text = domain.metadata(marks.URI)
     if text is None:
         return None
     # libvirt hands the element out without its namespace.
-    return marks.read(text.replace("<applied", f'<applied xmlns="{marks.URI}"', 1))
+    return marks.read(text.replace("<applied", f'<applied xmlns="{marks.URI}"', 1), brief=brief)
 
 
-def guests(hypervisor: Hypervisor, *, statistics: bool = False) -> Iterator[tuple[Guest, Summary]]:
+def guests(hypervisor: Hypervisor, *, statistics: bool = False, brief: bool = False) -> Iterator[tuple[Guest, Summary]]:
     """Yield all domains with what lists say of them, ours or not; what goes away meanwhile is left out."""
     for summary in hypervisor.domains.summaries(statistics=statistics):
         try:
-            yield Guest(summary.domain, mark_of(summary.domain)), summary
+            yield Guest(summary.domain, mark_of(summary.domain, brief=brief)), summary
         except NotFound:
             continue
 

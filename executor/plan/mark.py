@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from lxml import etree
 
 from executor.plan import foreign
@@ -22,6 +23,23 @@ URI = f"{foreign.OURS}applied/1"
 
 KEY = "kubevmm"
 """Its prefix."""
+
+
+class _BriefSpec(msgspec.Struct, rename="camel", omit_defaults=True):
+    run_strategy: str = ""
+    running: bool | None = None
+
+
+class _Brief(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What lists of objects show."""
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    spec: _BriefSpec = msgspec.field(default_factory=_BriefSpec)
+
+
+_BRIEF: Final = msgspec.json.Decoder(_Brief)
 
 
 @dataclass(frozen=True)
@@ -83,8 +101,11 @@ def make(namespace: str, name: str, uid: str, applied: dict[str, Any]) -> Mark:
     return Mark(namespace, name, uid, _without_secrets(applied, (), secrets, is_secret), tuple(secrets))
 
 
-def read(metadata: str) -> Mark | None:
-    """Return the mark in the metadata text of a document; None if it has none, or none that can be read."""
+def read(metadata: str, *, brief: bool = False) -> Mark | None:
+    """Return the mark in the metadata text of a document; None if it has none, or none that can be read.
+
+    The object of a *brief* one lacks what `_Brief` does not have, which is nearly all of its size.
+    """
     if URI not in metadata:
         return None
     try:
@@ -94,7 +115,8 @@ def read(metadata: str) -> Mark | None:
     if element is None:
         return None
     try:
-        applied = json.loads(element.findtext(f"{{{URI}}}object") or "{}")
+        text = element.findtext(f"{{{URI}}}object") or "{}"
+        applied = msgspec.to_builtins(_BRIEF.decode(text)) if brief else json.loads(text)
         secrets = json.loads(element.findtext(f"{{{URI}}}secrets") or "[]")
         answers = json.loads(element.findtext(f"{{{URI}}}answers") or "[]")
         waits = element.find(f"{{{URI}}}pending")
@@ -112,7 +134,7 @@ def read(metadata: str) -> Mark | None:
             int(guest) if guest is not None else None,
             tuple((str(path), str(digest)) for path, digest in answers),
         )
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, msgspec.DecodeError):
         return None
 
 
