@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,32 @@ def runs(name: str) -> bool:
             if f"\0guest={name},".encode() in entry.read_bytes():
                 return True
     return False
+
+
+def test_a_shell_on_a_terminal_outlives_its_interrupts() -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.node", "bash", "--norc"],
+        cwd=ROOT, env=environment({"PS1": "ready> "}), stdin=theirs, stdout=theirs, stderr=theirs,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)),  # noqa: PLW1509 -- no threads here
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        until(ours, b"ready> ")
+        os.write(ours, b"sleep 1000; echo code $?\n")
+        until(ours, b"echo code")
+        os.write(ours, b"\x03")
+        until(ours, b"ready> ")
+        os.write(ours, b"echo still $((40 + 2)); exit 5\n")
+        until(ours, b"still 42")
+        assert process.wait(timeout=60) == 5
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        os.close(ours)
+
+
+def until(terminal: int, text: bytes) -> None:
+    said = b""
+    while text not in said:
+        said += os.read(terminal, 4096)
