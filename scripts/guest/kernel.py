@@ -84,7 +84,8 @@ def find() -> Kernel:
     fetch(cache)
     if found := _best(cache):
         return found
-    raise KubevmmError(f"the kernel in {cache} lacks what a guest needs", hint="remove that folder and try again")
+    lacks = ", ".join({name: None for kernel in kernels(cache) for name in kernel.missing()}) or "a kernel"
+    raise KubevmmError(f"what was fetched to {cache} lacks {lacks}", hint=f"have {VARIABLE} name a folder with another")
 
 
 def kernels(root: Path) -> Iterator[Kernel]:

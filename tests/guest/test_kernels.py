@@ -169,6 +169,14 @@ def test_ubuntus_packages_are_fetched_and_unpacked_without_being_installed(ubunt
     assert [path.name for path in ubuntu.parent.glob(".kernel-*")] == []
 
 
+def test_what_was_fetched_in_vain_is_named(ubuntu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(kernel, "NEEDED", (*kernel.NEEDED, "nosuch"))
+    with pytest.raises(KubevmmError, match=r"fetched to \S+ lacks nosuch$"):
+        kernel.find()
+    assert not ubuntu.exists()
+
+
 def test_a_cache_that_lacks_something_is_replaced(ubuntu: Path) -> None:
     lay(ubuntu, release="5.0.0")
     next((ubuntu / "lib" / "modules" / "5.0.0").rglob("virtio-blk*")).unlink()
