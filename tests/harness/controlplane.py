@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.harness.build import build
-from tests.harness.credentials import admin_token_file, kubeconfig, private_key
+from tests.harness.credentials import kubeconfig, private_key, token_file
 from tests.harness.errors import HarnessError, last_lines
 from tests.harness.server import Server, free_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 # Ports are found free and then let go of, so another process may take one before the server does.
@@ -33,8 +33,9 @@ class ControlPlane:
 
     ``folder`` keeps the logs, kubeconfig and credentials (by default a temporary one that is removed at the end, unless
     the start failed); ``binaries`` is what `tests.harness.build.build` returned (by default it is called);
-    ``apiserver_arguments`` come after the harness's own, so they win; ``timeout`` is how many seconds each attempt to
-    start may take. Entering raises `HarnessError` with the end of the log of what did not start.
+    ``apiserver_arguments`` come after the harness's own, so they win; ``users`` has further users of the server and
+    their groups; ``timeout`` is how many seconds each attempt to start may take. Entering raises `HarnessError` with
+    the end of the log of what did not start.
 
     While it runs: ``url`` ("https://127.0.0.1:PORT"), ``token`` (an administrator's bearer token), ``ca_file`` (PEM),
     ``kubeconfig`` (a file with the three) and ``servers``. No controller runs: nothing makes service accounts, collects
@@ -47,15 +48,18 @@ class ControlPlane:
         *,
         binaries: Path | None = None,
         apiserver_arguments: Sequence[str] = (),
+        users: Mapping[str, Sequence[str]] | None = None,
         timeout: float = 120.0,
     ) -> None:
         self._given_folder = folder
         self._binaries = binaries
         self._apiserver_arguments = tuple(apiserver_arguments)
+        self._users = {"admin": ["system:masters"], **(users or {})}
         self._timeout = timeout
         self.servers: list[Server] = []
         self._arguments: dict[str, Sequence[str]] = {}
-        self.token = secrets.token_urlsafe(32)
+        self.tokens = {user: secrets.token_urlsafe(32) for user in self._users}
+        self.token = self.tokens["admin"]
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -98,7 +102,7 @@ class ControlPlane:
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "KUBECONFIG": str(self.kubeconfig)}
         try:
             result = subprocess.run(
-                [self._program("kubectl"), *arguments],
+                [self.program("kubectl"), *arguments],
                 input=input or "",
                 env=environment,
                 capture_output=True,
@@ -125,13 +129,28 @@ class ControlPlane:
         self._serve(name, self._arguments[name])
         self._wait_until_ready()
 
-    def _program(self, name: str) -> Path:
+    def write_kubeconfig(self, path: Path, user: str = "admin", *, url: str = "") -> None:
+        """Write a kubeconfig, for its owner alone to read, for one of the users, who finds the server at ``url``."""
+        config = kubeconfig(url=url or self.url, token=self.tokens[user], ca=self.ca_file.read_bytes())
+        _write_private(path, json.dumps(config, indent=2))
+
+    def restart(self, name: str) -> None:
+        """Kill one of ``servers``, as a crash would, start it again as it was, and wait until the API is ready."""
+        position = next(n for n, server in enumerate(self.servers) if server.name == name)
+        self.servers[position] = self.servers[position].killed_and_started()
+        self._wait_until_ready()
+
+    def program(self, name: str) -> Path:
+        """Return the path of one of the commands that were built."""
         if self._binaries is None:
             raise HarnessError("the control plane has not been started", hint="use it in a with statement")
         return self._binaries.absolute() / name
 
     def _write_credentials(self) -> None:
-        for name, text in (("tokens.csv", admin_token_file(self.token)), ("service-accounts.key", private_key())):
+        for name, text in (
+            ("tokens.csv", token_file(self.tokens, self._users)),
+            ("service-accounts.key", private_key()),
+        ):
             _write_private(self.folder / name, text)
 
     def _start(self) -> None:
@@ -155,12 +174,11 @@ class ControlPlane:
         self._serve("kube-apiserver", arguments)
         self.url = f"https://127.0.0.1:{secure}"
         self._wait_until_ready()
-        config = kubeconfig(url=self.url, token=self.token, ca=self.ca_file.read_bytes())
-        _write_private(self.kubeconfig, json.dumps(config, indent=2))
+        self.write_kubeconfig(self.kubeconfig)
 
     def _serve(self, name: str, arguments: Sequence[str]) -> None:
         self._arguments[name] = arguments
-        self.servers.append(Server(self._program(name), arguments, log=self.folder / f"{name}.log"))
+        self.servers.append(Server(self.program(name), arguments, log=self.folder / f"{name}.log"))
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._timeout

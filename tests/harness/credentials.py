@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 # The order of the curve P-256, from SEC 2, section 2.4.2.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -20,9 +24,9 @@ def private_key() -> str:
     return f"-----BEGIN EC PRIVATE KEY-----\n{encoded}-----END EC PRIVATE KEY-----\n"
 
 
-def admin_token_file(token: str) -> str:
-    """Return the text of a static token file whose ``token`` is allowed everything."""
-    return f'{token},admin,admin,"system:masters"\n'
+def token_file(tokens: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> str:
+    """Return the text of a static token file: ``tokens`` and ``groups`` by user; the user is its own uid."""
+    return "".join(f'{token},{user},{user},"{",".join(groups[user])}"\n' for user, token in tokens.items())
 
 
 def kubeconfig(*, url: str, token: str, ca: bytes) -> dict[str, object]:
