@@ -18,6 +18,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Declare": ("apply", "diff", "get", "edit", "delete", "wait", "adopt", "release", "agent", "executor"),
     "Run guests": (
         "start", "stop", "restart", "reset", "softreboot", "pause", "resume", "save", "restore", "console", "vnc",
+        "ssh",
     ),
     "Look into": ("describe", "top", "events", "guest"),
     "Change by hand": ("disk", "nic", "media", "snapshot", "image", "clone"),

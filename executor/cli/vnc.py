@@ -1,20 +1,29 @@
-"""`virtctl vnc`: where a guest's screen is reached, or a picture of it."""
+"""`virtctl vnc`: a guest's screen on a port of this machine, or a picture of it."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from executor.cli import messages
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json
-from executor.cli.targets import Connect, Name, Namespace, mark_of, only_name, target
+from executor.cli.targets import Connect, Name, Namespace, only_name, target
 
 
 def vnc(
     name: Name,
     *,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes one that is free.")
+    ] = 0,
+    once: Annotated[bool, typer.Option("--once", help="End when the first client has left.")] = False,
+    address: Annotated[
+        bool, typer.Option("--address", help="Only show where the screen itself listens, on the guest's node.")
+    ] = False,
     screenshot: Annotated[
         Path | None, typer.Option("--screenshot", metavar="FILE.png", help="Write a picture of the screen instead.")
     ] = None,
@@ -23,16 +32,22 @@ def vnc(
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
-    """Show where a guest's VNC screen listens (HOST:PORT, or a socket's path), or take a picture of it.
+    """Bring a guest's VNC screen to a port of this machine, until Ctrl-C.
+
+    The address is printed as soon as viewers can connect to it. It goes through libvirt, so that it makes no difference
+    where the screen itself listens, be it a socket; on another machine, through ssh where the URI says ssh. Whoever is
+    on this machine can connect, and is asked for the screen's password if it has one.
 
     \b
     Examples:
       virtctl vnc web-1
-      virtctl vnc vm web-1 --screenshot web-1.png
+      virtctl vnc vm web-1 --port 5900 --once
+      virtctl vnc web-1 --screenshot web-1.png
     """
-    from executor.hypervisor.errors import NotFound, WrongState
-    from executor.node.facts import facts
+    from executor.hypervisor.errors import WrongState
+    from executor.node import screens
     from executor.node.picture import save_picture
+    from executor.node.proxy import ADDRESS, Proxy
 
     with target(name, namespace, connect) as (_, domain):
         if not domain.state().active:
@@ -43,12 +58,15 @@ def vnc(
             count = save_picture(domain, screenshot, screen=screen)
             typer.echo(as_json({"file": str(screenshot), "bytes": count}) if output is Report.json else str(screenshot))
             return
-        screens = [each for each in facts(domain, mark_of(domain))["graphics"] if each["type"] == "vnc"]
-        reached = [each for each in screens if each["port"] or each["socket"]]
-        if not reached:
-            raise NotFound(f"domain {domain.name}: it has no VNC screen", hint="`virtctl describe` shows its graphics")
-        if output is Report.json:
-            typer.echo(as_json(reached))
+        found = screens.screen_of(domain)
+        if address:
+            where = {"address": found.address, "port": found.port, "socket": found.socket or None}
+            plain = found.socket or f"{found.address or '127.0.0.1'}:{found.port}"
+            typer.echo(as_json(where) if output is Report.json else plain)
             return
-        for each in reached:
-            typer.echo(each["socket"] or f"{each['address'] or '127.0.0.1'}:{each['port']}")
+        with Proxy(port, lambda: screens.connect(domain, found), messages.failure) as proxy:
+            there = {"address": ADDRESS, "port": proxy.port}
+            typer.echo(as_json(there) if output is Report.json else f"{ADDRESS}:{proxy.port}")
+            # Ctrl-C is how it is meant to end.
+            with contextlib.suppress(KeyboardInterrupt):
+                proxy.serve(once=once)

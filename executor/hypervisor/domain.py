@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -208,6 +209,13 @@ class Domain(Identified):
         """Return capacity, allocation and physical size of *disk*, in bytes."""
         capacity, allocation, physical = self.read("blockInfo", disk, 0)
         return int(capacity), int(allocation), int(physical)
+
+    def open_graphics(self, index: int) -> socket.socket:
+        """Return a socket joined to its graphical screen number *index*, as if a client had connected to it.
+
+        Wherever the screen listens; only where libvirtd is on this machine. Raises Unsupported elsewhere.
+        """
+        return socket.socket(fileno=self.change("openGraphicsFD", index, 0))
 
     # What it says of itself
 

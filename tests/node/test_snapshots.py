@@ -84,7 +84,7 @@ def test_describe_says_what_runs(kept: Machine) -> None:
 
 
 def test_vnc_says_where_the_screen_is_and_pictures_it(kept: Machine, tmp_path: Path) -> None:
-    host, _, port = kept.virtctl("vnc", kept.name).stdout.decode().strip().rpartition(":")
+    host, _, port = kept.virtctl("vnc", kept.name, "--address").stdout.decode().strip().rpartition(":")
     assert host == "127.0.0.1"
     assert int(port) >= 5900
     picture = tmp_path / "screen.png"
