@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 
 from executor.cli import main, verbs
 from executor.cli.reference import Page, pages
-from tests.cli.command import ROOT, environment
+from tests.cli.command import ROOT, environment, virtctl
 from tests.engine.objects import vm
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def test_a_guest_is_named_in_three_ways_that_are_the_same(
     assert said == [said[0]] * 3
 
 
+DAEMONS = ("virtctl agent", "virtctl executor")
+"""They wait for their libvirt."""
+
 KIND_FIRST = {"virtctl get": ["vm"], "virtctl wait": ["vm/x"], "virtctl export": ["x"]}
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in OF_LIBVIRT if page.name != "virtctl agent"], ids=lambda page: page.name
-)  # (the agent waits for its libvirt)
+@pytest.mark.parametrize("page", [page for page in OF_LIBVIRT if page.name not in DAEMONS], ids=lambda page: page.name)
 def test_without_libvirt_one_line_says_so_and_one_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, page: Page
 ) -> None:
@@ -137,3 +139,22 @@ def test_only_the_verb_that_is_asked_for_is_loaded() -> None:
     )
     loaded = {name.removeprefix("executor.cli.") for name in done.stdout.decode().split()}
     assert loaded & {name for section in verbs.SECTIONS.values() for name in section} == {"version"}
+
+
+READ = {
+    "get": ["get", "all", "--unmanaged"],
+    "watch": ["get", "vm", "--unmanaged", "-w"],
+    "describe": ["describe", "test"],
+    "export": ["export", "test"],
+}
+
+
+@pytest.mark.parametrize("words", READ.values(), ids=READ.keys())
+def test_a_reader_that_goes_away_ends_it_without_a_word(words: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = virtctl(*words, "--connect", "test:///default", stdout=write)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
