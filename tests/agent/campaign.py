@@ -35,7 +35,7 @@ from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.hypervisor import Hypervisor
-from tests.agent.running import Process, eventually
+from tests.agent.running import Process, eventually, qemus
 from tests.cli.command import environment
 from tests.harness.libvirtd import Libvirtd
 from tests.hypervisor.guests import real
@@ -135,24 +135,7 @@ class Campaign:
 
     def processes(self) -> dict[str, int]:
         """Return the process ids of all guests of this libvirtd, by domain, as the kernel has them."""
-        found: dict[str, list[int]] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    line = (entry / "cmdline").read_bytes()
-                    name = re.search(rb"guest=([^,\0]+)", line)
-                    if name and b"qemu-system" in line.split(b"\0")[0] and self._is_ours(entry):
-                        found.setdefault(name[1].decode(), []).append(int(entry.name))
-        doubled = {name: pids for name, pids in found.items() if len(pids) > 1}
-        assert not doubled, f"two processes for one guest: {doubled}"
-        return {name: pids[0] for name, pids in found.items()}
-
-    def _is_ours(self, process: Path) -> bool:
-        """Say whether a QEMU is of this libvirtd: both see the same mounts, that of nobody else."""
-        daemon = Path("/proc", str(self.libvirtd.pid))
-        if self.libvirtd.system:
-            return (process / "ns" / "mnt").readlink() == (daemon / "ns" / "mnt").readlink()
-        return str(self.libvirtd.folder).encode() in (process / "cmdline").read_bytes()
+        return qemus(self.libvirtd)
 
     def _change(self) -> tuple[set[str], str]:
         """Change what is wanted; return the domains that may end or begin for it, and what it was, in a word."""
@@ -312,7 +295,7 @@ class Campaign:
                         for each in engine.apply(hypervisor, source.read([str(self.folder)]))]  # fmt: skip
             assert set(done) <= {"unchanged"}, (blow, done)
             assert recorder.changes == [], (blow, recorder.changes)
-        left = [path for path in (self.scratch / "state").rglob("*.tmp")]
+        left = list((self.scratch / "state").rglob("*.tmp"))
         assert not left, (blow, left)
 
 

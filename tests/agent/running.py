@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from executor.agent.agent import Agent
@@ -22,15 +24,38 @@ from tests.engine.objects import vm
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from executor.hypervisor.hypervisor import Hypervisor
+    from tests.harness.libvirtd import Libvirtd
 
 PATIENCE = 60.0
 """Seconds after which something that should happen is taken not to; far more than it takes."""
 
 WEB = Ref("VirtualMachine", "default", "web-1")
 QUICK = "terminationGracePeriodSeconds: 0\n"
+
+
+def qemus(libvirtd: Libvirtd) -> dict[str, int]:
+    """Return the process ids of all guests of *libvirtd*, by domain, as the kernel has them; each may have one only."""
+    found: dict[str, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            # It may end while it is looked at.
+            with contextlib.suppress(OSError):
+                line = (entry / "cmdline").read_bytes()
+                name = re.search(rb"guest=([^,\0]+)", line)
+                if name and b"qemu-system" in line.split(b"\0")[0] and _runs_under(libvirtd, entry, line):
+                    found.setdefault(name[1].decode(), []).append(int(entry.name))
+    doubled = {name: pids for name, pids in found.items() if len(pids) > 1}
+    assert not doubled, f"two processes for one guest: {doubled}"
+    return {name: pids[0] for name, pids in found.items()}
+
+
+def _runs_under(libvirtd: Libvirtd, process: Path, line: bytes) -> bool:
+    if not libvirtd.system:
+        return str(libvirtd.folder).encode() in line
+    # Both see the same mounts, and nobody else does.
+    return (process / "ns" / "mnt").readlink() == Path("/proc", str(libvirtd.pid), "ns", "mnt").readlink()
 
 
 def eventually(holds: Callable[[], object], what: object = "it") -> None:
