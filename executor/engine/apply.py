@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import claims, definitions, disks, guests, images, snapshots, store, unchanged
+from executor.engine import claims, definitions, disks, guests, images, snapshots, store, unchanged, volumes
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import labels_of, ref_of
@@ -39,7 +39,10 @@ class Applied:
 def ordered(declared: Declarations) -> list[Declared]:
     """Return the objects in the order in which they are applied; those that a node cannot apply come last."""
     places = {kind: place for place, kind in enumerate(_ORDER)}
-    return sorted(declared.objects, key=lambda each: places.get(each.ref.kind, len(places)))
+    # Images may be made from disks, too.
+    places[images.KIND] = places[disks.KIND]
+    depths = volumes.depths(declared)
+    return sorted(declared.objects, key=lambda each: (places.get(each.ref.kind, len(places)), depths.get(each.ref, 0)))
 
 
 def check(declared: Declarations) -> None:

@@ -176,11 +176,25 @@ def _of_object(each: Declared, declared: Declarations, pools: Mapping[str, str])
             yield Claim("UUID", uuid)
         domain = (each.object.get("spec") or {}).get("domain") or {}
         yield from of_domain(_with_volumes(domain, each.ref, declared), lambda pool: pools.get(pool, ""))
+    elif kind in ("VirtualMachineDisk", "VirtualMachineImage"):
+        yield from (Claim("volume", volume) for volume in _volumes(each, declared))
     elif kind in definitions.KINDS:
         wanted = definitions.wanted_of(each)
         yield Claim(definitions.KINDS[kind], str(wanted["name"]))
         if wanted.get("uuid"):
             yield Claim("UUID", resolve.canonical(wanted["uuid"]))
+
+
+def _volumes(each: Declared, declared: Declarations) -> Iterator[str]:
+    """Yield the volumes that a disk or an image is, by pool and name."""
+    spec = each.object.get("spec") or {}
+    name = str((spec.get("volume") or {}).get("name") or each.ref.name)
+    for reference in [spec["poolRef"]] if spec.get("poolRef") else spec.get("poolRefs") or ():
+        try:
+            pool = resolve.named(reference, each.ref, declared, "VirtualMachineStoragePool", "pool", ())
+        except InputError:
+            continue  # said later
+        yield f"{pool}/{name}"
 
 
 def _with_volumes(domain: dict[str, Any], ref: Ref, declared: Declarations) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from analyser.names import GROUP, object_name
-from executor.engine import disks, origins, state, store, volumes
+from executor.engine import disks, making, origins, state, store, volumes
 from executor.engine import kept as keeping
 from executor.engine.guests import now
 from executor.engine.objects import Ref
@@ -36,10 +36,9 @@ _SHARED: Final = {"cdrom", "floppy"}
 
 @dataclass(frozen=True)
 class Cloned:
-    """What came of it: the new domain's name, its volumes, and what a person should know besides."""
+    """What came of it: the new domain's name, and what a person should know besides."""
 
     domain: str
-    volumes: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -65,6 +64,9 @@ def clone(hypervisor: Hypervisor, guest: Guest, name: str, *, namespace: str, li
         else ""
     )
     new = f"{namespace}_{name}" if prefix else name
+    if store.by_name(hypervisor, new) is not None and making.whole(hypervisor, new):
+        # A kill came between the last two steps.
+        return Cloned(new)
     if store.by_name(hypervisor, new) is not None or (
         guest.mark is not None and store.lookup(hypervisor, ref) is not None
     ):
@@ -87,7 +89,8 @@ def clone(hypervisor: Hypervisor, guest: Guest, name: str, *, namespace: str, li
                 with contextlib.suppress(KubevmmError):
                     disks.delete(hypervisor, disk)
             raise
-    return Cloned(new, tuple(volume.name for _, _, volume in made), tuple(_notes(tree, guest, linked=linked)))
+        making.whole(hypervisor, new)
+    return Cloned(new, tuple(_notes(tree, guest, linked=linked)))
 
 
 def _written(hypervisor: Hypervisor, tree: Any, name: str) -> Iterator[tuple[Any, Origin]]:
@@ -142,7 +145,8 @@ def _disk(
         document["backingStore"] = {"path": origin.volume.path(), "format": {"type": origin.format}}
     volumes.check_owner(hypervisor, origin.pool, name, disk)
     declared = Declared(disk, obj, "virtctl clone")
-    return disk, disks.fill(hypervisor, declared, origin.pool, document, None if linked else origin, origin.capacity)
+    copied = None if linked else origin
+    return disk, making.fill(hypervisor, declared, origin.pool, document, copied, origin.capacity, guest=new)
 
 
 def _point(element: Any, volume: Volume, *, linked: bool) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import kept as keeping
-from executor.engine import origins, state, usage, volumes
+from executor.engine import making, origins, state, usage, volumes
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import Conflict, NotFound
@@ -119,9 +119,9 @@ def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: b
     declared, pool, spec = case.declared, case.pool, case.spec
     linked = (spec.get("source") or {}).get("clone") == "Linked"
     asked = volumes.capacity(spec)
-    if dry_run and _only_declared(spec, declared.ref, every):
+    if dry_run and volumes.depths(every).get(declared.ref):
         return Result(Outcome.CREATED)
-    origin = _origin(hypervisor, case, every, linked=linked)
+    origin = _origin(hypervisor, case, linked=linked)
     if origin is None and asked is None:
         raise KubevmmError(f"{declared.ref}: a new volume needs spec.capacity")
     if origin is not None and asked is not None and asked < origin.capacity:
@@ -133,25 +133,11 @@ def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: b
         return Result(Outcome.CREATED)
     document = _document(case, pool, origin, size, linked=linked)
     with keeping.alone(hypervisor, declared.ref):
-        fill(hypervisor, declared, pool, document, None if linked else origin, size)
+        making.fill(hypervisor, declared, pool, document, None if linked else origin, size)
     return Result(Outcome.CREATED)
 
 
-def _only_declared(spec: dict[str, Any], ref: Ref, every: Declarations) -> bool:
-    """Say whether what it is made from is in the same input, and may not be there yet."""
-    source = spec.get("source") or {}
-    wanted = {
-        Ref(
-            kind,
-            str((source.get(key) or {}).get("namespace") or ref.namespace),
-            str((source.get(key) or {}).get("name")),
-        )
-        for key, kind in (("imageRef", volumes.IMAGE), ("diskRef", KIND))
-    }
-    return any(each.ref in wanted for each in every.objects)
-
-
-def _origin(hypervisor: Hypervisor, case: Case, every: Declarations, *, linked: bool) -> Origin | None:
+def _origin(hypervisor: Hypervisor, case: Case, *, linked: bool) -> Origin | None:
     ref, source = case.declared.ref, case.spec.get("source") or {}
     if "imageRef" in source:
         return origins.image(hypervisor, source["imageRef"], ref, case.pool)
@@ -159,7 +145,7 @@ def _origin(hypervisor: Hypervisor, case: Case, every: Declarations, *, linked: 
         target = Ref(KIND, ref.namespace, str(source["diskRef"].get("name")))
         return origins.disk(hypervisor, target, ref, linked=linked)
     if "snapshotRef" in source:
-        return origins.snapshot(hypervisor, source["snapshotRef"], ref, every)
+        return origins.snapshot(hypervisor, source["snapshotRef"], ref)
     if linked:
         raise InputError(f"{ref}: a blank volume is linked to nothing", path="spec.source.clone")
     return None
@@ -175,47 +161,6 @@ def _document(case: Case, pool: Pool, origin: Origin | None, size: int, *, linke
             )
         document["backingStore"] = {"path": origin.volume.path(), "format": {"type": origin.format}}
     return document
-
-
-def fill(
-    hypervisor: Hypervisor, declared: Declared, pool: Pool, document: dict[str, Any], copied: Origin | None, size: int
-) -> Volume:
-    """Make the volume *document* of *size* bytes, a copy of *copied* if given, as *declared*'s; return it.
-
-    That it is whole is written down last: what a kill leaves is made anew. Raises KubevmmError.
-    """
-    name = str(document["name"])
-    key = volumes.key(pool, name)
-    facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
-    before = state.load(hypervisor, KIND, key)
-    if before is not None and before.new:
-        _discard(hypervisor, declared.ref, pool, name)
-    state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
-    try:
-        volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
-    except KubevmmError:
-        # libvirt leaves nothing behind.
-        state.forget(hypervisor, KIND, key)
-        raise
-    if volume.info().capacity < size:
-        volume.resize(size)
-    found = volumes.content(volume)
-    facts |= {"format": found.format, "backing": found.backing, "time": now()}
-    state.save(hypervisor, declared, key, active=True, facts=facts)
-    return volume
-
-
-def _discard(hypervisor: Hypervisor, ref: Ref, pool: Pool, name: str) -> None:
-    volume = volumes.find(pool, name)
-    if volume is None:
-        return
-    users = usage.guests_of(hypervisor, pool, volume)
-    if users:
-        raise Conflict(
-            f"{ref}: the volume {pool.name}/{name} was not made whole, and the guest {users[0].domain.name} has it",
-            hint="take the disk out of the guest",
-        )
-    volume.delete()
 
 
 def _change(hypervisor: Hypervisor, case: Case, *, dry_run: bool) -> Result:
@@ -260,7 +205,14 @@ def _unchangeable(case: Case, step: actions.Unchangeable) -> KubevmmError:
 
 def grow(hypervisor: Hypervisor, pool: Pool, volume: Volume, size: int) -> None:
     """Give *volume* *size* bytes, through the guest that runs with it if there is one, which then sees them at once."""
-    running = [use for use in usage.guests_of(hypervisor, pool, volume) if use.running and use.writes]
+    users = usage.Users(hypervisor)
+    based = users.volumes(volume)
+    if based:
+        raise Conflict(
+            f"{pool.name}/{volume.name} must not change: {based[0][0].name}/{based[0][1].name} is based on it",
+            hint="grow that one, or make a full clone (clone: Full)",
+        )
+    running = [use for use in users.guests(pool, volume) if use.running and use.writes]
     if not running:
         volume.resize(size)
         return

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from executor.engine import kept as keeping
-from executor.engine import state, store, usage, volumes
+from executor.engine import snapshots, state, usage, volumes
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import Conflict, NotFound
-from executor.hypervisor.snapshots import Snapshots
 from executor.node.devices import parsed
 from schemas.errors import KubevmmError
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from executor.engine.source import Declarations
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.pools import Pool
     from executor.hypervisor.volumes import Volume
@@ -80,29 +78,26 @@ def check_still(hypervisor: Hypervisor, pool: Pool, volume: Volume, owner: Ref, 
     )
 
 
-def snapshot(hypervisor: Hypervisor, reference: Mapping[str, Any], owner: Ref, every: Declarations) -> Origin:
+def snapshot(hypervisor: Hypervisor, reference: Mapping[str, Any], owner: Ref) -> Origin:
     """Return the volume that keeps a disk as it was at a snapshot.
 
     Only an external snapshot leaves one: the file that the guest wrote to until then. Raises NotFound and KubevmmError.
     """
-    ref = Ref("VirtualMachineSnapshot", owner.namespace, str(reference.get("name")))
-    obj = next((each.object for each in every.objects if each.ref == ref), None)
-    if obj is None:
-        obj = next((kept.object for _, kept in state.every(hypervisor, ref.kind) if kept.ref == ref), None)
-    if obj is None:
-        raise NotFound(f"{owner}: there is no {ref} in {ref.namespace}", hint="give its file with -f, too")
-    spec = obj.get("spec") or {}
-    guest = store.find(
-        hypervisor, Ref("VirtualMachine", ref.namespace, str((spec.get("virtualMachineRef") or {}).get("name")))
-    )
-    name = str((spec.get("domainSnapshot") or {}).get("name") or ref.name)
-    document = parsed(Snapshots(guest.domain).by_name(name).xml())
+    ref = Ref(snapshots.KIND, owner.namespace, str(reference.get("name")))
+    kept = state.load(hypervisor, snapshots.KIND, snapshots.place(ref))
+    taken = snapshots.snapshot_of(hypervisor, kept) if kept is not None and not kept.new else None
+    if taken is None:
+        raise NotFound(
+            f"{owner}: there is no {ref} in {ref.namespace} that was taken",
+            hint="give its file with -f, too; the next apply goes on, when it is taken",
+        )
+    document = parsed(taken.xml())
     target = str(reference.get("target") or "")
     if not target:
         first = document.find("domain/devices/disk[@device='disk']/target")
         target = first.get("dev", "") if first is not None else ""
-    kept = next((each for each in document.iterfind("disks/disk") if each.get("name") == target), None)
-    if kept is None or kept.get("snapshot") != "external":
+    entry = next((each for each in document.iterfind("disks/disk") if each.get("name") == target), None)
+    if entry is None or entry.get("snapshot") != "external":
         raise KubevmmError(
             f"{owner}: {ref} keeps {target or 'its disks'} inside the guest's own volume, where libvirt cannot copy it",
             hint="take a snapshot of the disks alone, with files of their own (snapshot: external)",

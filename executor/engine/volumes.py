@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analyser import sizes
 from analyser.codec.encode import encode
 from executor.engine import resolve, state
+from executor.engine.objects import Ref
 from executor.hypervisor.errors import NotFound
 from executor.plan import actual
 from schemas.errors import InputError, KubevmmError
@@ -17,7 +18,6 @@ from schemas.table import table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from executor.engine.objects import Ref
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.pools import Pool
@@ -169,6 +169,26 @@ def trusted(pool: Pool, volume: Volume, facts: Mapping[str, Any]) -> Content:
             hint="whoever writes to it may have put another header there",
         )
     return found
+
+
+def depths(declared: Declarations) -> dict[Ref, int]:
+    """Return for each disk and image of *declared* how many others of it must be there first."""
+    below = {each.ref: _made_from(each) for each in declared.objects if each.ref.kind in (DISK, IMAGE)}
+    found: dict[Ref, int] = {}
+    for ref, first in below.items():
+        seen, at = {ref}, first
+        while at in below and at not in seen:
+            seen.add(at)
+            at = below[at]
+        found[ref] = len(seen) - 1
+    return found
+
+
+def _made_from(declared: Declared) -> Ref:
+    source = (declared.object.get("spec") or {}).get("source") or {}
+    key, kind = ("imageRef", IMAGE) if "imageRef" in source else ("diskRef", DISK)
+    reference = source.get(key) or {}
+    return Ref(kind, str(reference.get("namespace") or declared.ref.namespace), str(reference.get("name") or ""))
 
 
 def with_formats(hypervisor: Hypervisor, domain: dict[str, Any]) -> dict[str, Any]:

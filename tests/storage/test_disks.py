@@ -12,7 +12,7 @@ from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.errors import Conflict
-from executor.hypervisor.snapshots import Making, Snapshots
+from schemas.errors import KubevmmError
 from tests.engine.objects import apply, recorded
 from tests.hypervisor.guests import real
 from tests.storage import pictures
@@ -151,25 +151,38 @@ def test_a_disk_is_made_from_a_snapshot(
     qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str], tmp_path: Path
 ) -> None:
     apply(qemu, write(base + disk(FROM)))
-    domain = guest(qemu, with_volume(pool), name="default_user-1")
-    vm = (
-        "apiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachineSnapshot\nmetadata: {name: before}\n"
-        "spec: {virtualMachineRef: {name: default-user-1}}\n"
+    guest(qemu, with_volume(pool))
+    ownership.adopt(qemu, "user-1", "default")
+    over = f"{pool.volume('root').path()}.over"
+    external = (
+        "---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachineSnapshot\nmetadata: {name: before}\n"
+        "spec:\n  virtualMachineRef: {name: user-1}\n  domainSnapshot:\n    memory: {snapshot: 'no'}\n"
+        "    disks:\n      disks:\n"
+        f"      - {{name: vda, snapshot: external, source: {{file: {over}}}}}\n"
     )
-    ownership.adopt(qemu, "default_user-1", "default")
-    made = disk("snapshotRef: {name: before}", name="copy")
-    Snapshots(domain).create("<domainsnapshot><name>inner</name></domainsnapshot>")
-    inner = vm.replace("name: before", "name: inner") + made.replace("before", "inner")
-    assert "inside the guest's own volume" in apply(qemu, write(inner))[0]
-    Snapshots(domain).by_name("inner").delete()
-    over = pool.volume("root").path() + ".over"
-    Snapshots(domain).create(
-        f"<domainsnapshot><name>before</name><disks><disk name='vda' snapshot='external'><source file='{over}'/></disk>"
-        "</disks></domainsnapshot>", Making.DISK_ONLY,
-    )  # fmt: skip
-    lines = apply(qemu, write(vm + made))
-    assert "virtualmachinedisk/copy created" in lines
+    file = write(disk("snapshotRef: {name: before}", name="copy") + external)
+    lines = apply(qemu, file)
+    assert "no virtualmachinesnapshot/before in default that was taken" in lines[0]
+    assert lines[1] == "virtualmachinesnapshot/before created"
+    assert apply(qemu, file) == ["virtualmachinedisk/copy created", "virtualmachinesnapshot/before unchanged"]
     assert disk_of(content(pool, "copy"), tmp_path) == DATA
+    assert recorded(qemu, file)[1] == []
+
+
+def test_a_disk_inside_another_volume_is_not_copied(
+    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str]
+) -> None:
+    apply(qemu, write(base + disk(FROM)))
+    guest(qemu, with_volume(pool))
+    ownership.adopt(qemu, "user-1", "default")
+    internal = (
+        "---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachineSnapshot\nmetadata: {name: before}\n"
+        "spec: {virtualMachineRef: {name: user-1}}\n"
+    )
+    assert apply(qemu, write(internal)) == ["virtualmachinesnapshot/before created"]
+    (line,), calls = recorded(qemu, write(disk("snapshotRef: {name: before}", name="copy")))
+    assert "inside the guest's own volume" in line
+    assert calls == []
 
 
 def test_a_disk_grows_and_a_running_guest_sees_it(
@@ -232,7 +245,7 @@ REFUSED = {
     "a snapshot that is not there": (disk("snapshotRef: {name: nosuch}"), "no virtualmachinesnapshot/nosuch"),
     "itself": (disk("diskRef: {name: root}"), "no virtualmachinedisk/root"),
     "the image's own volume": (
-        disk("blank: {}", more=", capacity: 1Mi, volume: {target: {}, name: debian}}"),
+        disk("blank: {}", more=", capacity: 1Mi, volume: {target: {}, name: debian}"),
         "belongs to virtualmachineimage/debian",
     ),
     "more than anything": (disk("blank: {}", more=", capacity: 16Ei"), "error"),
@@ -283,3 +296,42 @@ def test_two_processes_do_not_make_one_disk(qemu: Hypervisor, pool: Pool, write:
     assert pool.volumes() == []
     assert apply(qemu, file) == ["virtualmachinedisk/root created"]
     assert [each.facts["volume"] for _, each in state.every(qemu, "VirtualMachineDisk")] == ["root"]
+
+
+def test_what_others_are_made_from_comes_first(
+    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str]
+) -> None:
+    last, golden = disk("imageRef: {name: golden}", name="last"), image("diskRef: {name: root}", name="golden")
+    file = write("---\n".join([last, golden, disk(FROM).removeprefix("---\n"), base]))
+    assert apply(qemu, file, dry_run=True) == apply(qemu, file) == [
+        "virtualmachineimage/debian created", "virtualmachinedisk/root created", "virtualmachineimage/golden created",
+        "virtualmachinedisk/last created",
+    ]  # fmt: skip
+    assert recorded(qemu, file)[1] == []
+    assert len(pool.volumes()) == 4
+
+
+def test_what_is_made_from_itself_in_a_circle_is_said(qemu: Hypervisor, pool: Pool, write: Callable[..., str]) -> None:
+    lines, calls = recorded(qemu, write(disk("diskRef: {name: b}", name="a") + disk("diskRef: {name: a}", name="b")))
+    assert all("that is ready" in line for line in lines)
+    assert calls == []
+    assert pool.volumes() == []
+
+
+def test_two_objects_that_name_one_volume_change_nothing(
+    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str]
+) -> None:
+    other = disk("blank: {}", name="other", more=", capacity: 1Mi, volume: {target: {}, name: debian}")
+    with pytest.raises(KubevmmError, match="name one volume images/debian"):
+        apply(qemu, write(base + other))
+    assert pool.volumes() == []
+
+
+def test_a_volume_below_others_does_not_grow(
+    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str]
+) -> None:
+    apply(qemu, write(base + disk(FROM) + disk("diskRef: {name: root}, clone: Linked", name="linked")))
+    (line,), calls = recorded(qemu, write(disk(FROM, more=", capacity: 8Mi")))
+    assert "images/root must not change: images/linked is based on it" in line
+    assert calls == []
+    assert pool.volume("root").info().capacity == MIB

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from executor.engine import ownership
+from executor.engine import disks, ownership, store
+from executor.engine.cloning import clone
+from executor.engine.objects import Ref
+from executor.hypervisor.calls import hooked
 from tests.cli.command import lines, virtctl
+from tests.engine.objects import apply
 from tests.harness.guest import document, guest_files
 from tests.hypervisor.guests import eventually, real
 from tests.node.conftest import Machine
 from tests.storage import pictures
 from tests.storage.pictures import MIB
 from tests.storage.test_disks import disk
-from tests.storage.test_images import DATA, content, digest, disk_of, image
+from tests.storage.test_images import DATA, Killed, Killing, content, digest, disk_of, image, ready, status
 
 if TYPE_CHECKING:
     import subprocess
@@ -184,6 +188,49 @@ def test_a_clone_that_fails_leaves_nothing(run: Run, pool: Pool, qemu: Hyperviso
     assert b"no volume of a pool" in run("clone", "web-1", "web-2", code=1).stderr
     assert [each.name for each in pool.volumes()] == ["root"]
     assert [each.name for each in qemu.domains.all()] == ["web-1"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_clone_that_is_killed_at_any_call_is_made_good(
+    pool: Pool, qemu: Hypervisor, tmp_path: Path, write: Callable[..., str], before: bool
+) -> None:
+    path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
+    apply(qemu, write(image(f"file: {{path: '{path}'}}", name="root")))
+    one = f"<disk type='file' device='disk'><driver type='qcow2'/><source file='{pool.volume('root').path()}'/>"
+    qemu.domains.define(real("web-1", devices=f"{one}<target dev='vda'/></disk>"))
+    origin = store.Guest(qemu.domains.by_name("web-1"), None)
+    at = 0
+    while True:
+        try:
+            with hooked(Killing(at, before=before)):
+                clone(qemu, origin, "web-2", namespace="default")
+        except Killed:
+            assert ready(status(qemu, "VirtualMachineDisk"))[0] == "False"
+            clone(qemu, origin, "web-2", namespace="default")
+            at += 1
+        else:
+            break
+        finally:
+            assert ready(status(qemu, "VirtualMachineDisk"))[0] == "True"
+            assert disk_of(content(pool, "web-2-vda"), tmp_path) == DATA
+            assert sorted(each.name for each in pool.volumes()) == ["root", "web-2-vda"]
+            qemu.domains.by_name("web-2").undefine()
+            disks.delete(qemu, Ref("VirtualMachineDisk", "default", "web-2-vda"))
+    assert at == 2
+
+
+def test_what_is_left_of_a_clone_that_was_deleted_is_not_written_over(
+    run: Run, pool: Pool, qemu: Hypervisor, tmp_path: Path
+) -> None:
+    run("image", "upload", "root", pictures.made(tmp_path / "it", "qcow2", DATA), "--pool", "images")
+    one = f"<disk type='file' device='disk'><driver type='qcow2'/><source file='{pool.volume('root').path()}'/>"
+    qemu.domains.define(real("web-1", devices=f"{one}<target dev='vda'/></disk>"))
+    run("clone", "web-1", "web-2")
+    qemu.domains.by_name("web-2").undefine()
+    said = run("clone", "web-1", "web-2", code=1).stderr
+    assert b"web-2-vda" in said
+    assert lines(run("get", "vmdisk", "-o", "name").stdout) == ["virtualmachinedisk/web-2-vda"]
+    assert pool.volume("web-2-vda").name == "web-2-vda"
 
 
 def test_a_linked_clone_boots_and_what_it_writes_stays_its_own(
