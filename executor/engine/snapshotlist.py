@@ -69,16 +69,19 @@ def status_of(hypervisor: Hypervisor, snapshot: Snapshot, document: dict[str, An
     usable = not external or hypervisor.connection.library >= REVERTS_EXTERNAL
     message = "" if usable else "this libvirt deletes snapshots in files of their own, and does not go back to them"
     created = datetime.fromtimestamp(int(document.get("creationTime") or 0), UTC)
+    since = created.isoformat().replace("+00:00", "Z")
     out: dict[str, Any] = {
         "phase": "Ready",
         "readyToUse": usable,
         "nodeName": node_name(hypervisor),
         "name": snapshot.name,
         "domainUuid": snapshot.domain.uuid,
-        "creationTime": created.isoformat().replace("+00:00", "Z"),
+        "creationTime": since,
         "state": document.get("state"),
         "current": snapshot.is_current(),
-        "conditions": [_condition("True" if usable else "False", "Taken" if usable else "RevertUnsupported", message)],
+        "conditions": [
+            _condition("True" if usable else "False", "Taken" if usable else "RevertUnsupported", message, since)
+        ],
     }
     parent = (document.get("parent") or {}).get("name")
     if parent:
@@ -100,7 +103,7 @@ def _kept_status(hypervisor: Hypervisor, kept: Kept) -> dict[str, Any]:
         "nodeName": node_name(hypervisor),
         "name": kept.facts.get("name"),
         "domainUuid": kept.facts.get("domain"),
-        "conditions": [_condition("False", reason, message)],
+        "conditions": [_condition("False", reason, message, str(kept.facts.get("time")))],
     }
 
 
@@ -117,5 +120,5 @@ def _disk(domain: Domain, entry: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _condition(status: str, reason: str, message: str) -> dict[str, str]:
-    return {"type": "Ready", "status": status, "reason": reason, "message": message}
+def _condition(status: str, reason: str, message: str, since: str) -> dict[str, str]:
+    return {"type": "Ready", "status": status, "lastTransitionTime": since, "reason": reason, "message": message}
