@@ -128,7 +128,8 @@ async def _load(files: str, context: str | None) -> tuple[Any, _User, str]:
         loader = await loading.load_kube_config(files, context, client_configuration=made)
     except (loading.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         # The library meets some broken files with whatever exception it stumbles over.
-        raise ConfigurationError(f"{files}: {str(error) or type(error).__name__}") from error
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigurationError(f"{files}: {said}", hint="see that kubectl can use it") from error
     found = loader._user  # noqa: SLF001  (the library has no public way to ask)
     user = found if found is not None else {}
     plugin = user["exec"]["command"] if "exec" in user else None

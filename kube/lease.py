@@ -105,14 +105,11 @@ class Election:
         """Renew for as long as that works. Raises `LeaseLost` when it no longer does; never returns."""
         while True:
             await self._wait()
-            renewed = await self._attempt()
+            # Also where nobody took it: somebody may have had it in between.
             if not self.leads:
-                metrics.LEADS.labels(self.key.name).set(0)
-                raise LeaseLost(f"{self.identity} lost the lease {self.key}")
-            if not renewed and self._holder() != self.identity:
-                metrics.LEADS.labels(self.key.name).set(0)
-                self._until = float("-inf")
-                raise LeaseLost(f"{self.identity} lost the lease {self.key} to {self._holder() or 'nobody'}")
+                raise self._lost("which could not be renewed in time")
+            if not await self._attempt() and self._holder() != self.identity:
+                raise self._lost(f"which {self._holder() or 'nobody'} holds now")
 
     async def release(self) -> None:
         """Let go of the Lease, so that another one need not wait for its end. Does nothing if this process has none."""
@@ -125,6 +122,11 @@ class Election:
             await self._client.replace(LEASES, self._body(spec, self._seen.resource_version))
         except ApiError as error:
             logger.info("%s: the lease was not released, and ends by itself: %s", self.key, error)
+
+    def _lost(self, how: str) -> LeaseLost:
+        self._until = float("-inf")
+        metrics.LEADS.labels(self.key.name).set(0)
+        return LeaseLost(f"{self.identity} lost the lease {self.key}, {how}")
 
     async def _attempt(self) -> bool:
         """Try to take or renew the Lease; return whether that worked."""
@@ -156,6 +158,8 @@ class Election:
         self._look(found)
         spec = self._spec(found)
         holder = spec.get("holderIdentity") or ""
+        if now < self._until and holder != self.identity:
+            return None
         if holder not in ("", self.identity):
             # The longer of the two: the holder may be another release with another configuration.
             duration = max(self.lease_duration, float(spec.get("leaseDurationSeconds") or 0))
