@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import guests
 from executor.cli.declared import Files, Recursive, load
-from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at, names
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def adopt(
-    name: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Domains by libvirt's names.")] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[vm] NAME...", help="Domains, by libvirt's names.", autocompletion=guests),
+    ] = None,
     filename: Files = None,
     recursive: Recursive = False,
     namespace: Namespace = None,
@@ -38,11 +42,11 @@ def adopt(
 
     if bool(name) == bool(filename):
         raise typer.BadParameter("name either domains or files")
-    todo: list[tuple[str, Declared | None]] = [(each, None) for each in name or []]
+    todo: list[tuple[str, Declared | None]] = [(each, None) for each in names(name or [])]
     if filename:
         declared = load(filename, namespace, recursive)
-        guests = [each for each in declared.objects if each.ref.kind == "VirtualMachine"]
-        todo = [(resolve.names(each.object, each.ref)[0], each) for each in guests]
+        found = [each for each in declared.objects if each.ref.kind == "VirtualMachine"]
+        todo = [(resolve.names(each.object, each.ref)[0], each) for each in found]
     code = 0
     with hypervisor_at(connect) as hypervisor:
         for domain, what in todo:

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import guests
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, find, hypervisor_at, mark_of, name_and
 
 
 def clone(
-    words: Annotated[list[str], typer.Argument(metavar="[vm] NAME NEWNAME", help="A guest that is off; a new name.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[vm] NAME NEWNAME", help="A guest that is off; a new name.", autocompletion=guests),
+    ],
     *,
     linked: Annotated[
         bool, typer.Option("--linked", help="Disks that keep the guest's as their backing store, instead of copies.")

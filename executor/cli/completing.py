@@ -22,7 +22,7 @@ def objects(ctx: Any, incomplete: str) -> list[str]:
     from executor.engine.objects import KINDS
 
     kind, slash, begun = incomplete.rpartition("/")
-    said = [word for word in (ctx.params.get("what") or ()) if word]
+    said = [word for name in ("what", "words") for word in ctx.params.get(name) or ()]
     wanted = _name_of(kind) if slash else _name_of(said[0]) if said else None
     if wanted is None:
         return [] if said or slash else _begins(["all", *(each.short for each in KINDS)], incomplete)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import objects
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, size, table
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at, mark_of, target
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def describe(
     words: Annotated[
-        list[str], typer.Argument(metavar="[KIND] NAME", help="web-1, vm web-1, vmdisk root, or vmimage/debian.")
+        list[str],
+        typer.Argument(
+            metavar="[KIND] NAME", help="web-1, vm web-1, vmdisk root, or vmimage/debian.", autocompletion=objects
+        ),
     ],
     *,
     output: Output = Report.text,

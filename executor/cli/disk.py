@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from executor.cli.completing import guests
 from executor.cli.durations import Timeout
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, size, table
@@ -39,7 +40,10 @@ def list_disks(name: Name, *, output: Output = Report.text, namespace: Namespace
 
 @app.command("attach", no_args_is_help=True)
 def attach(
-    words: Annotated[list[str], typer.Argument(metavar="[vm] NAME SOURCE", help="A guest; a path, or POOL/VOLUME.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[vm] NAME SOURCE", help="A guest; a path, or POOL/VOLUME.", autocompletion=guests),
+    ],
     *,
     to: Annotated[str | None, typer.Option("--target", help="The disk's name, such as vdb.")] = None,
     bus: Annotated[str, typer.Option("--bus", help="virtio, scsi, sata, usb ...")] = "virtio",
@@ -82,7 +86,10 @@ def attach(
 
 @app.command("detach", no_args_is_help=True)
 def detach(
-    words: Annotated[list[str], typer.Argument(metavar="[vm] NAME TARGET", help="A guest; its disk, such as vdb.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[vm] NAME TARGET", help="A guest; its disk, such as vdb.", autocompletion=guests),
+    ],
     *,
     live: Live = False,
     config: Config = False,
@@ -112,7 +119,10 @@ def detach(
 @app.command("resize", no_args_is_help=True)
 def resize(
     words: Annotated[
-        list[str], typer.Argument(metavar="[vm] NAME TARGET SIZE", help="A guest; its disk; a size such as 20Gi.")
+        list[str],
+        typer.Argument(
+            metavar="[vm] NAME TARGET SIZE", help="A guest; its disk; a size such as 20Gi.", autocompletion=guests
+        ),
     ],
     *,
     namespace: Namespace = None,

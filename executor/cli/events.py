@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import guests
 from executor.cli.durations import seconds
 from executor.cli.options import Report
 from executor.cli.tables import Output
@@ -16,7 +17,11 @@ from executor.cli.targets import Connect, Namespace, find, hypervisor_at, names
 def events(
     name: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[vm] [NAME...]", help="Guests: web-1, vm web-1 or vm/web-1; none for everything."),
+        typer.Argument(
+            metavar="[vm] [NAME...]",
+            help="Guests: web-1, vm web-1 or vm/web-1; none for everything.",
+            autocompletion=guests,
+        ),
     ] = None,
     *,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on until interrupted; the default.")] = False,

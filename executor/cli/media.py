@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from executor.cli.completing import guests
 from executor.cli.targets import Connect, Name, Namespace, find, hypervisor_at, name_and, note_drift, target
 
 app = typer.Typer(name="media", help="Insert into and eject from a guest's CD drive.", no_args_is_help=True)
@@ -17,7 +18,10 @@ Drive: TypeAlias = Annotated[
 
 @app.command("insert", no_args_is_help=True)
 def insert(
-    words: Annotated[list[str], typer.Argument(metavar="[vm] NAME SOURCE", help="A guest; a path, or POOL/VOLUME.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[vm] NAME SOURCE", help="A guest; a path, or POOL/VOLUME.", autocompletion=guests),
+    ],
     *,
     to: Drive = None,
     namespace: Namespace = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from executor.cli.completing import guests
 from executor.cli.disk import Config, Live
 from executor.cli.durations import Timeout
 from executor.cli.options import Report
@@ -81,7 +82,10 @@ def attach(
 @app.command("detach", no_args_is_help=True)
 def detach(
     words: Annotated[
-        list[str], typer.Argument(metavar="[vm] NAME MAC", help="A guest; an address, or the host's end (vnet0).")
+        list[str],
+        typer.Argument(
+            metavar="[vm] NAME MAC", help="A guest; an address, or the host's end (vnet0).", autocompletion=guests
+        ),
     ],
     *,
     live: Live = False,

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from executor.cli import messages
+from executor.cli.completing import guests
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, table
 from executor.cli.targets import Connect, Name, Namespace, find, hypervisor_at, name_and, names, target, without_kind
@@ -14,7 +15,10 @@ from executor.cli.targets import Connect, Name, Namespace, find, hypervisor_at, 
 app = typer.Typer(name="snapshot", help="Make, list, go back to and delete a guest's snapshots.", no_args_is_help=True)
 
 Which: TypeAlias = Annotated[
-    list[str], typer.Argument(metavar="[vm] NAME SNAPSHOT", help="A guest; the name of one of its snapshots.")
+    list[str],
+    typer.Argument(
+        metavar="[vm] NAME SNAPSHOT", help="A guest; the name of one of its snapshots.", autocompletion=guests
+    ),
 ]
 
 
@@ -22,7 +26,11 @@ Which: TypeAlias = Annotated[
 def create(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[vm] NAME [SNAPSHOT]", help="A guest; a name for the snapshot, by default the time."),
+        typer.Argument(
+            metavar="[vm] NAME [SNAPSHOT]",
+            help="A guest; a name for the snapshot, by default the time.",
+            autocompletion=guests,
+        ),
     ],
     *,
     disk_only: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from executor.cli.completing import guests
 from executor.cli.durations import seconds
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, size, table
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 def top(
     name: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[vm] [NAME...]", help="Guests: web-1, vm web-1 or vm/web-1; none for all that run."),
+        typer.Argument(
+            metavar="[vm] [NAME...]",
+            help="Guests: web-1, vm web-1 or vm/web-1; none for all that run.",
+            autocompletion=guests,
+        ),
     ] = None,
     *,
     interval: Annotated[
