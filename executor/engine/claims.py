@@ -9,7 +9,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import definitions, resolve
+from executor.engine import definitions, resolve, state
 from executor.engine.guests import observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import LibvirtError, NotFound
@@ -87,6 +87,7 @@ class Node:
         self._refs = {each.ref for each in declared.objects}
         self._known: dict[Claim, list[Domain]] | None = None
         self._paths: dict[str, str] = {}
+        self._bases: frozenset[str] | None = None
 
     def check(self, case: Case) -> None:
         """Raise KubevmmError where *case* would take what another domain has. What it has already, it may keep."""
@@ -98,6 +99,11 @@ class Node:
         uuid = case.domain.uuid if case.domain is not None else case.wanted["uuid"]
         known = self._read()
         for claim in sorted(new, key=str):
+            if claim.what == "disk" and claim.value in self._below():
+                raise KubevmmError(
+                    f"{case.declared.ref}: a linked clone is based on the {claim}, which writing to it would destroy",
+                    hint="nothing was changed: have it readonly, or make a clone of it",
+                )
             for domain in known.get(claim, ()):
                 # It may have let go of it in this very pass.
                 if domain.uuid != uuid and claim in self._of_domain(domain):
@@ -105,6 +111,13 @@ class Node:
                         f"{case.declared.ref}: the {claim} is the domain {domain.name}'s already",
                         hint=_hint(claim, "nothing was changed"),
                     )
+
+    def _below(self) -> frozenset[str]:
+        """Return what the node's linked clones are based on."""
+        if self._bases is None:
+            backings = (kept.facts.get("backing") for _, kept in state.every(self._hypervisor, "VirtualMachineDisk"))
+            self._bases = frozenset(posixpath.normpath(str(each)) for each in backings if each)
+        return self._bases
 
     def _read(self) -> dict[Claim, list[Domain]]:
         if self._known is None:

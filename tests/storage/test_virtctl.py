@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.libvirt
 
 
+GUEST = (
+    "---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachine\nmetadata: {name: web-1}\nspec:\n  domain:\n"
+    "    type: qemu\n    memory: 64Mi\n    os: {type: {arch: x86_64, machine: q35, value: hvm}}\n    devices:\n"
+    "      disks:\n      - type: volume\n        device: disk\n        source: {diskRef: {name: root}}\n"
+    "        target: {dev: vda, bus: virtio}\n"
+)
+
+
 @pytest.fixture
 def run(libvirtd: Libvirtd) -> Run:
     def ran(*arguments: str | Path, stdin: bytes = b"", code: int = 0) -> subprocess.CompletedProcess[bytes]:
@@ -106,13 +114,7 @@ def test_disks_are_shown_compared_and_deleted(
     run: Run, pool: Pool, qemu: Hypervisor, write: Callable[..., str], tmp_path: Path
 ) -> None:
     path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
-    guest = (
-        "---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachine\nmetadata: {name: web-1}\nspec:\n  domain:\n"
-        "    type: qemu\n    memory: 64Mi\n    os: {type: {arch: x86_64, machine: q35, value: hvm}}\n    devices:\n"
-        "      disks:\n      - type: volume\n        device: disk\n        source: {diskRef: {name: root}}\n"
-        "        target: {dev: vda, bus: virtio}\n"
-    )
-    text = image(f"file: {{path: '{path}'}}") + disk("imageRef: {name: debian}, clone: Linked") + guest
+    text = image(f"file: {{path: '{path}'}}") + disk("imageRef: {name: debian}, clone: Linked") + GUEST
     file = write(text)
     run("diff", "-f", file, code=1)
     assert [line.split()[1] for line in lines(run("apply", "-f", file).stdout)] == ["created"] * 3
@@ -138,6 +140,45 @@ def test_disks_are_shown_compared_and_deleted(
     busy = run("delete", "vmdisk", "root", code=1)
     assert b"the guest default_web-1 has its volume images/root" in busy.stderr
     assert run("delete", "vmimage", "nosuch", code=1).stderr.startswith(b"error: virtualmachineimage/nosuch: not found")
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_guest_does_not_get_to_write_to_what_a_linked_clone_is_based_on(
+    run: Run, qemu: Hypervisor, write: Callable[..., str], tmp_path: Path
+) -> None:
+    path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
+    linked = disk("diskRef: {name: root}, clone: Linked", name="linked")
+    text = image(f"file: {{path: '{path}'}}") + disk("imageRef: {name: debian}") + linked
+    run("apply", "-f", write(text))
+    refused = run("apply", "-f", write(text + GUEST), code=1)
+    assert b"a linked clone is based on the disk" in refused.stderr
+    assert qemu.domains.all() == []
+    run("apply", "-f", write(text + GUEST.replace("diskRef: {name: root}", "diskRef: {name: linked}")))
+
+
+@pytest.mark.usefixtures("pool")
+def test_volumes_of_nobody_are_shown_where_asked_for(run: Run, pool: Pool) -> None:
+    pool.create_volume("<volume><name>loose</name><capacity>1048576</capacity></volume>")
+    run("image", "upload", "debian", "-", "--format", "raw", "--pool", "images", stdin=DATA)
+    assert run("get", "vmdisk").stdout == b""
+    assert [line.split()[:2] for line in lines(run("get", "vmdisk", "--unmanaged").stdout)[1:]] == [
+        ["<unmanaged>", "loose"]
+    ]
+
+
+def test_what_a_guest_wrote_into_its_raw_disk_is_not_cloned(
+    run: Run, pool: Pool, qemu: Hypervisor, tmp_path: Path
+) -> None:
+    run("image", "upload", "root", "-", "--format", "raw", "--pool", "images", stdin=DATA)
+    one = f"<disk type='file' device='disk'><source file='{pool.volume('root').path()}'/><target dev='vda'/></disk>"
+    qemu.domains.define(real("web-1", devices=one))
+    evil = tmp_path / "evil"
+    evil.write_bytes(pictures.qcow2(backing=b"/etc/passwd"))
+    with evil.open("rb") as file:
+        pool.volume("root").upload(file)
+    for more in ((), ("--linked",)):
+        assert b"its content claims to be qcow2" in run("clone", "web-1", "web-2", *more, code=1).stderr
+    assert [each.name for each in pool.volumes()] == ["root"]
 
 
 @pytest.mark.parametrize("linked", [False, True])
