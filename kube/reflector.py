@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 # A server bookmarks every minute; twice that and more is silence, and the connection may be dead.
 INACTIVITY: Final = 150.0
-# A streamed list has no pauses to speak of.
-LIST_INACTIVITY: Final = 60.0
 # The server ends a watch after this many seconds to twice as many, so that clients spread over its replicas.
 LIFETIME: Final = 300.0
 # A list older than what was seen already is a stale replica's, unless it is all there is: etcd came from a backup.
@@ -152,7 +150,6 @@ class Reflector:
             metrics.WATCHES.labels(self.resource.plural).inc()
         else:
             params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-            inactivity = min(inactivity, LIST_INACTIVITY)
             metrics.LISTS.labels(self.resource.plural).inc()
         path = self.resource.path(self.selection.namespace)
         async with self._session.stream(path, params=params, inactivity=inactivity) as lines:

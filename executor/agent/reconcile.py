@@ -120,7 +120,7 @@ class Reconciler:
             progress = Progress(ok=False, reason="ManifestUnreadable", message=wanted.stale)
         elif result.held:
             progress = Progress(reason="HeldByHand", message=_HELD[result.held])
-        self._tell(ref, wanted, progress)
+        self._tell(ref, wanted, progress, drift=result.drift)
         return str(result.outcome), result.wait
 
     def _keep(self, ref: Ref, wanted: Wanted) -> tuple[str, float | None]:
@@ -174,8 +174,12 @@ class Reconciler:
         said = "; ".join((str(result.outcome), *result.notes))
         self._sink.event(declared.ref, str(result.outcome).capitalize(), f"{declared.ref} {said}")
 
-    def _tell(self, ref: Ref, wanted: Wanted | None, progress: Progress, *, word: str = "") -> None:
+    def _tell(
+        self, ref: Ref, wanted: Wanted | None, progress: Progress, *, word: str = "", drift: tuple[str, ...] = ()
+    ) -> None:
         found = self._status(ref, word)
+        if drift:
+            found["drift"] = list(drift)
         found["conditions"] = [*found.get("conditions", ()), progress.condition()]
         declared = wanted.declared if wanted is not None else None
         generation = (declared.object.get("metadata") or {}).get("generation") if declared is not None else None

@@ -13,6 +13,7 @@ from executor.plan import actions, actual
 from executor.plan import domain as planner
 from executor.plan import mark as marks
 from executor.plan.actions import listed
+from executor.plan.merge import Cause
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Result:
     """In how many seconds a daemon has to look at it again; None for not before something happens."""
     held: str = ""
     """``on`` or ``off`` where a person wants a guest so, against its runStrategy."""
+    drift: tuple[str, ...] = ()
+    """The paths that somebody changed behind our back, and that the object's driftPolicy leaves so."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +213,13 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     else:
         changed = any(step.changes for step in done) or settled.note or (case.seed is not None and case.seed.write)
         outcome = Outcome.CONFIGURED if changed else Outcome.UNCHANGED
-    return Result(outcome, notes, settled.wait, settled.held)
+    return Result(outcome, notes, settled.wait, settled.held, _drift(case))
+
+
+def _drift(case: Case) -> tuple[str, ...]:
+    if (case.declared.object.get("spec") or {}).get("driftPolicy") != "Report":
+        return ()
+    return tuple(dict.fromkeys(each.path for each in case.differences() if each.cause is Cause.OUTSIDE))
 
 
 def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.Action]) -> None:
