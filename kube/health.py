@@ -32,8 +32,8 @@ class HealthServer:
         app = web.Application()
         app.add_routes(
             [
-                web.get("/healthz", lambda _: _answer(self.alive)),
-                web.get("/readyz", lambda _: _answer(self.ready)),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
                 web.get("/metrics", _metrics),
             ]
         )
@@ -48,8 +48,14 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return _answer(self.alive)
 
-async def _answer(checks: Mapping[str, Check]) -> web.Response:
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _answer(self.ready)
+
+
+def _answer(checks: Mapping[str, Check]) -> web.Response:
     """Answer as the API server's own endpoints do: a line for each check, and 500 if one fails."""
     found = {name: check() for name, check in checks.items()}
     lines = [f"[-]{name} failed: {wrong}" if wrong else f"[+]{name} ok" for name, wrong in found.items()]
