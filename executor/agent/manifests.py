@@ -153,9 +153,7 @@ class Manifests:
             return
         known.content = content
 
-    def _reading(
-        self, problems: list[str], again: list[float], watch: set[Path], *, nothing: bool = False
-    ) -> Reading:
+    def _reading(self, problems: list[str], again: list[float], watch: set[Path], *, nothing: bool = False) -> Reading:
         objects: dict[Ref, Declared] = {}
         refused: dict[Ref, str] = {}
         stale: dict[Ref, str] = {}

@@ -28,14 +28,13 @@ from executor.agent import manifests
 from executor.agent.agent import Agent
 from executor.agent.folder import FolderSource
 from executor.agent.metrics import Metrics
-from executor.agent.sink import NodeSink
 from executor.engine import apply as engine
 from executor.engine import source, state, store
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.hypervisor import Hypervisor
-from tests.agent.running import Process, eventually, qemus
+from tests.agent.running import Process, Told, eventually, qemus
 from tests.cli.command import environment
 from tests.harness.libvirtd import Libvirtd
 from tests.hypervisor.guests import real
@@ -268,10 +267,19 @@ class Campaign:
         """Let an agent that nobody strikes bring about what is wanted."""
         with Hypervisor(self.libvirtd.uri) as hypervisor:
             folder = FolderSource(self.folder, state.folder(hypervisor))
-            with Agent(hypervisor, folder, NodeSink(hypervisor), Metrics(), workers=2) as agent:
+            told = Told()
+            with Agent(hypervisor, folder, told, Metrics(), workers=2) as agent:
                 eventually(
-                    lambda: not agent.unready() and agent.queue.sizes() == (0, 0, 0) and self._all_run(hypervisor),
-                    lambda: f"{blow}: does not converge: {agent.unready()} {agent.queue.sizes()}",
+                    lambda: (
+                        not agent.unready()
+                        and agent.queue.sizes()[:2] == (0, 0)
+                        and not agent.queue.failing()
+                        and self._all_run(hypervisor)
+                    ),
+                    lambda: (
+                        f"{blow}: does not converge: {agent.unready()} {agent.queue.sizes()} {agent.queue.failing()}"
+                        f" {told.status} {told.events}"
+                    ),
                 )
 
     def _all_run(self, hypervisor: Hypervisor) -> bool:
