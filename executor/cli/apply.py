@@ -84,6 +84,7 @@ def apply(
         raise typer.BadParameter("--prune needs -l, or --all for whatever the labels")
     if every and not prune:
         raise typer.BadParameter("--all goes with --prune")
+    from executor.cli.progress import Bar
     from executor.engine import apply as engine
     from executor.engine.objects import labels_of, selected
 
@@ -97,9 +98,12 @@ def apply(
             typer.echo(f"{each.ref} configured{_SUFFIX[dry_run]}")
         return None
     code = 0
-    with hypervisor_at(connect) as hypervisor:
+    with hypervisor_at(connect) as hypervisor, Bar("images") as bar:
         finished = []
-        for done in engine.apply(hypervisor, declared, dry_run=dry_run is DryRun.server, selector=selector):
+        for done in engine.apply(
+            hypervisor, declared, dry_run=dry_run is DryRun.server, selector=selector, progress=bar
+        ):
+            bar.clear()
             code = max(code, _report(done, dry_run, quiet=output is not None))
             finished.append(done)
         if output is not None:

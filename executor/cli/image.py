@@ -105,12 +105,12 @@ def _bring(
     namespace: str | None,
     connect: str,
 ) -> None:
-    from executor.cli.progress import progress
+    from executor.cli.progress import Bar
     from executor.engine import images, kept
     from executor.engine.source import Declarations, Declared
 
     declared = _declared(name, source, pools, checksum, form, namespace)
-    with hypervisor_at(connect) as hypervisor, progress(name) as told:
+    with hypervisor_at(connect) as hypervisor, Bar(name) as told:
         waiting = kept.noted(hypervisor, declared.ref) if content is not None else None
         if waiting is not None and "upload" in ((waiting.object.get("spec") or {}).get("source") or {}):
             given = declared.object["spec"]

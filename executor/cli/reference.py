@@ -30,6 +30,7 @@ ENVIRONMENT: Final = (
     ("LIBVIRT_DEFAULT_URI", "the libvirt to talk to, where --connect does not say; otherwise qemu:///system"),
     ("KUBE_EDITOR, VISUAL, EDITOR", "the editor that `virtctl edit` opens, the first of them that is set"),
     ("KUBEVMM_STATE", "the folder that keeps what was applied of networks and pools"),
+    ("KUBEVMM_IMAGE_FOLDERS", "the folders, with colons between them, whose files may become images"),
     ("KUBEVMM_DEBUG", "shows where an internal error happened, if it is set"),
     ("NO_COLOR", "no colours on a terminal either, if it is set"),
 )

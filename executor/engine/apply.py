@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from executor.engine.guests import Case
+    from executor.engine.landing import Progress
     from executor.engine.objects import Ref
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
@@ -62,11 +63,17 @@ def objects(hypervisor: Hypervisor, applied: Iterable[Applied], *, dry_run: bool
 
 
 def apply(
-    hypervisor: Hypervisor, declared: Declarations, *, dry_run: bool = False, selector: str = ""
+    hypervisor: Hypervisor,
+    declared: Declarations,
+    *,
+    dry_run: bool = False,
+    selector: str = "",
+    progress: Progress | None = None,
 ) -> Iterator[Applied]:
     """Apply all objects, and yield what became of each as it is done; with *dry_run* only say what would.
 
-    With *selector* only those whose labels are as it says; the others are there to be referred to.
+    With *selector* only those whose labels are as it says; the others are there to be referred to. *progress* is told
+    of what takes long.
 
     What fails keeps no other from being applied. Raises KubevmmError, before anything is changed, where objects
     contradict each other.
@@ -77,7 +84,8 @@ def apply(
         if not labels_chosen(labels_of(each.object), selector):
             continue
         try:
-            yield Applied(each, one(hypervisor, each, declared, index, node, bulk, dry_run=dry_run))
+            done = one(hypervisor, each, declared, index, node, bulk, dry_run=dry_run, progress=progress)
+            yield Applied(each, done)
         except KubevmmError as error:
             yield Applied(each, error=error)
 
@@ -99,6 +107,7 @@ def one(
     *,
     dry_run: bool = False,
     daemon: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Apply *each*, one of *declared*; `guests.apply` says what a *daemon* does otherwise. Raises KubevmmError.
 
@@ -125,7 +134,7 @@ def one(
     if each.ref.kind == disks.KIND:
         return disks.apply(hypervisor, each, declared, dry_run=dry_run)
     if each.ref.kind == images.KIND:
-        return images.apply(hypervisor, each, declared, dry_run=dry_run)
+        return images.apply(hypervisor, each, declared, dry_run=dry_run, progress=progress)
     if each.ref.kind == snapshots.KIND:
         return snapshots.apply(hypervisor, each, declared, dry_run=dry_run)
     raise KubevmmError(

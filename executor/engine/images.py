@@ -234,7 +234,8 @@ def _judge(declared: Declared, file: BinaryIO, progress: Progress | None) -> tup
     """Return what the file is. Raises Refused where it is not what the spec says, or points outside."""
     spec = declared.object.get("spec") or {}
     header = inspect(file, spec.get("format"))
-    told = None if progress is None else (lambda done: progress("reading", done, None))
+    size = file.seek(0, 2)
+    told = None if progress is None else (lambda done: progress("reading", done, size))
     digests = checksum.of(file, told)
     wanted = spec.get("checksum")
     if wanted and checksum.parse(wanted) not in (digests["sha256"], digests["sha512"]):
