@@ -226,6 +226,9 @@ def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.
     for step in live:
         try:
             act.run(hypervisor, domain, [step])
+        except OutOfStep:
+            # It is in the definition; what runs is noted to wait for its next start.
+            continue
         except LibvirtError:
             # A guest that has its CD mounted does not let go of it: its next start brings the new one.
             if case.seed is None or not isinstance(step, actions.UpdateDevice) or case.seed.path not in step.xml:
@@ -234,7 +237,7 @@ def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.
 
 def _sweep(hypervisor: Hypervisor, domain: Domain, case: Case) -> None:
     """Delete the seeds that the guest has no more."""
-    if case.seed is not None:
+    if case.seed is not None and not case.seed.write:
         seed.sweep(hypervisor, case.seed, domain)
     elif case.mark is not None and (case.mark.applied.get("spec") or {}).get("cloudInit") is not None:
         before = case.there.inactive if case.there is not None else {}

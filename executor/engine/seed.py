@@ -166,8 +166,14 @@ def _place(
         pool = _by_name(hypervisor, POOL)
         return pool, _folder(pool) if pool is not None else _own_folder(hypervisor)
     path = ("spec", "cloudInit", "poolRef")
-    pool = hypervisor.pools.by_name(named(wanted, declared.ref, every, "VirtualMachineStoragePool", "pool", path))
-    return pool, _folder(pool)
+    name = named(wanted, declared.ref, every, "VirtualMachineStoragePool", "pool", path)
+    found = _by_name(hypervisor, name)
+    if found is None:
+        raise NotFound(
+            f"{declared.ref}: spec.cloudInit: there is no pool {name}",
+            hint="pools in the same files are made before guests are; --dry-run=server makes none",
+        )
+    return found, _folder(found)
 
 
 def _folder(pool: Pool) -> str:

@@ -153,3 +153,50 @@ def test_a_seed_that_was_deleted_or_left_half_written_is_made_again(
     assert declared.apply() == "configured"
     assert [each.name for each in pool.volumes()] == [other]
     assert declared.apply() == "unchanged"
+
+
+def test_a_seed_lies_in_the_pool_that_is_named_also_when_it_moves(
+    qemu: Hypervisor, declare: Callable[..., Declared], tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"userData": "#cloud-config\n{}\n"}
+    declared = declare("moved", given)
+    declared.apply()
+    (before,) = seed.paths_of(qemu.domains.by_name("moved"))
+    folder = tmp_path / "seeds"
+    declared.others.append(
+        {
+            "apiVersion": "kubevmm.io/v1alpha1",
+            "kind": "VirtualMachineStoragePool",
+            "metadata": {"name": "mine"},
+            "spec": {"pool": {"type": "dir", "name": "mine", "target": {"path": str(folder)}}},
+        }
+    )
+    given["poolRef"] = {"name": "mine"}
+    done = declared.virtctl("apply", "-f", declared.file).stdout.decode()
+    assert "virtualmachine/moved configured" in done
+    (after,) = seed.paths_of(qemu.domains.by_name("moved"))
+    assert after.startswith(f"{folder}/")
+    assert "unchanged" in declared.virtctl("apply", "-f", declared.file).stdout.decode().splitlines()[-1]
+    assert before.rpartition("/")[2] not in seeds(qemu)
+    declared.virtctl("delete", "vm", "moved")
+    assert list(folder.iterdir()) == []
+    pool = qemu.pools.by_name("mine")
+    pool.destroy()
+    pool.undefine()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"poolRef": {"name": "gone"}}, "spec.cloudInit: there is no pool gone"),
+        ({"secretRef": {"name": "gone"}}, "there is no Secret gone"),
+        ({"hostname": "../../etc"}, "spec.cloudInit.hostname: no host name"),
+    ],
+)
+def test_what_cannot_be_told_is_one_line_and_makes_nothing(
+    qemu: Hypervisor, declare: Callable[..., Declared], given: dict[str, Any], said: str
+) -> None:
+    declared = declare("refused", given)
+    done = declared.virtctl("apply", "-f", declared.file, code=1)
+    assert said in done.stderr.decode().splitlines()[0]
+    assert [domain for domain in qemu.domains.all() if domain.name == "refused"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,11 @@ import yaml
 
 from executor.engine import store
 from executor.hypervisor.snapshots import Snapshots
-from tests.node.conftest import Machine
+from tests.node.conftest import PATIENCE, Machine
 from tests.snapshots.conftest import snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from executor.hypervisor.hypervisor import Hypervisor
@@ -187,3 +189,40 @@ def test_a_snapshot_of_a_guest_that_was_released_is_not_deleted(qemu: Hypervisor
     done = guest.virtctl("delete", "vmsnapshot", "kept", code=1)
     assert b"no longer managed" in done.stderr
     assert [each.name for each in Snapshots(qemu.domains.by_name("snapped")).all()] == ["kept"]
+
+
+# The two calls of a guest agent that a snapshot needs, and the one by which libvirt finds it; no others.
+AGENT = r"""port=/dev/$(basename $(dirname $(grep -l guest_agent /sys/class/virtio-ports/*/name))); (exec 3<>$port;
+while sleep 0.1; do read -r line <&3 || continue;
+id=$(echo "$line" | sed -n 's/.*"id": *\([0-9]*\).*/\1/p'); case "$line" in
+*sync-delimited*) printf '\377{"return":%s}\n' $id;; *guest-sync*) printf '{"return":%s}\n' $id;;
+*fsfreeze-freeze*) echo agent-froze-$((1 + 1)) >/dev/ttyS0; echo '{"return":1}';;
+*fsfreeze-thaw*) echo agent-thawed-$((1 + 2)) >/dev/ttyS0; echo '{"return":1}';;
+*) echo '{"error":{"class":"CommandNotFound","desc":"unknown"}}';; esac >&3; done) & echo agent-$((2 + 2))"""
+
+
+def test_a_quiesced_snapshot_has_the_agent_hold_the_file_systems_still(qemu: Hypervisor, guest: Declared) -> None:
+    channel = {"type": "unix", "target": {"type": "virtio", "name": "org.qemu.guest_agent.0"}}
+    guest.object["spec"]["domain"]["devices"]["channels"] = [channel]
+    guest.apply()
+    domain = qemu.domains.by_name("snapped")
+    machine = Machine(guest.uri, domain, guest.folder)
+    machine.boot()
+    try:
+        machine.typed(AGENT.replace("\n", " "), rb"agent-4\r?\n")
+        wait_for(lambda: "state='connected'" in domain.xml())
+        assert applied(guest, snapshot("still", "snapped", quiesce=True)) == ["created"]
+        machine.expect(rb"agent-froze-2\r?\n")
+        machine.expect(rb"agent-thawed-3\r?\n")
+        assert listed(guest)["still"]["status"]["state"] == "disk-snapshot"
+        assert applied(guest, snapshot("still", "snapped", quiesce=True)) == ["unchanged"]
+        assert guest.apply() == "unchanged"
+    finally:
+        machine.let_go()
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
