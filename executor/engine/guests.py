@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import act, drive, overlays, power, resolve, seed, store, volumes
-from executor.hypervisor.errors import LibvirtError
+from executor.hypervisor.errors import LibvirtError, OutOfStep
 from executor.plan import actions, actual
 from executor.plan import domain as planner
 from executor.plan import mark as marks

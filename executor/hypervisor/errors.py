@@ -79,6 +79,13 @@ class OperationFailed(LibvirtError):  # noqa: N818  (named for what happened, as
     """It was tried and failed; libvirt's words say why."""
 
 
+class OutOfStep(OperationFailed):
+    """The guest's QEMU has what libvirt knows nothing of: its daemon ended in the middle of attaching that.
+
+    Nothing that libvirt offers takes it out again but the guest's next start.
+    """
+
+
 # By the name of libvirt's code, since an older client library does not know all of them.
 _CLASSES: Final[Mapping[type[LibvirtError], str]] = {
     NotFound: """
@@ -154,6 +161,11 @@ _BY_WORDS: Final = (
         Conflict,
     ),
     ({libvirt.VIR_ERR_CONFIG_UNSUPPORTED}, re.compile(r"\bnon unique alias\b"), Conflict),
+    (
+        {libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_FAILED},
+        re.compile(r"\bQEMU command '\S+': (?:Duplicate (?:nodes|device ID)|attempt to add duplicate property)"),
+        OutOfStep,
+    ),
     ({libvirt.VIR_ERR_INVALID_ARG}, re.compile(r"^unsupported flags \("), Unsupported),
 )
 
@@ -161,6 +173,7 @@ _BY_WORDS: Final = (
 _SHOWS_DOCUMENT: Final = {libvirt.VIR_ERR_XML_ERROR, libvirt.VIR_ERR_XML_DETAIL, libvirt.VIR_ERR_CONF_SYNTAX}
 
 _HINTS: Final[Mapping[type[LibvirtError], str]] = {
+    OutOfStep: "libvirt ended while it changed this: restart the guest",
     Unavailable: "is libvirt running there? `systemctl status libvirtd` (or virtqemud) tells",
     Denied: "run it as root or as a member of the group libvirt, and not through a read-only connection",
     Unsupported: "`virsh domcapabilities` lists what this hypervisor can do",
