@@ -198,6 +198,32 @@ def test_an_object_that_cannot_be_made_is_shown_with_its_reason(
     assert b"not found" in virtctl("get", "vm", "web-1", env=env).stderr
 
 
+def test_what_qemu_has_and_libvirt_forgot_waits_for_the_guests_next_start(
+    libvirtd: Libvirtd, qemu: Hypervisor, folder: Folder
+) -> None:
+    scsi = real() + "      controllers: [{type: scsi, index: 0, model: virtio-scsi}]\n"
+    folder.put(scsi)
+    with InProcess(qemu, folder.path) as agent:
+        eventually(lambda: agent.told.word() == "Running")
+        # As libvirtd leaves it where it is killed in the middle of an attachment.
+        for number in range(1, 4):
+            node = f'"driver":"null-co","node-name":"libvirt-{number}-storage"'
+            command = f'{{"execute":"blockdev-add","arguments":{{{node}}}}}'
+            libvirtd.virsh("qemu-monitor-command", "default_web-1", command)
+        disk = libvirtd.folder / "half.raw"
+        disk.write_bytes(bytes(1 << 20))
+        disk.chmod(0o666)
+        source = f"source: {{file: {disk}}}, target: {{dev: sdb, bus: scsi}}"
+        folder.put(f"{scsi}      disks: [{{type: file, device: disk, driver: {{name: qemu, type: raw}}, {source}}}]\n")
+        eventually(lambda: agent.told.status[WEB].get("restartRequired"), lambda: agent.told)
+        assert agent.told.condition().ok
+        agent.settled()
+        store.find(qemu, WEB).domain.destroy()
+        eventually(agent.runs)
+        eventually(lambda: not agent.told.status[WEB].get("restartRequired"), lambda: agent.told)
+        assert str(disk) in store.find(qemu, WEB).domain.xml()
+
+
 @pytest.mark.slow
 def test_after_blows_at_seeded_calls_everything_is_there_once_and_runs_on() -> None:
     tally = campaign(10, seed=3)
