@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from executor.engine import kept as keeping
-from executor.engine import landing, origins, state, usage, volumes
+from executor.engine import landing, making, origins, state, usage, volumes
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.landing import Judged
 from executor.engine.objects import Ref
@@ -207,9 +207,8 @@ def _bring(
             spec = declared.object.get("spec") or {}
             try:
                 volume = landing.land(pool, spec, name, Judged(file, header, digests), progress)
-            except KubevmmError:
-                # Nothing is left of it.
-                state.forget(hypervisor, KIND, key)
+            except KubevmmError as error:
+                _failed(hypervisor, pool, name, error)
                 raise
             facts |= {
                 "format": volumes.content(volume).format, "backing": "", "size": digests.length,
@@ -228,6 +227,12 @@ def _begin(hypervisor: Hypervisor, declared: Declared, pool: Pool, name: str) ->
     facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
     return facts
+
+
+def _failed(hypervisor: Hypervisor, pool: Pool, name: str, error: KubevmmError) -> None:
+    """Write down that none is being made, unless something of it may be left."""
+    if making.nothing_left(pool, (name, landing.part_of(name)), error):
+        state.forget(hypervisor, KIND, volumes.key(pool, name))
 
 
 def _judge(declared: Declared, file: BinaryIO, progress: Progress | None) -> tuple[Header, Digests]:
@@ -337,8 +342,8 @@ def _copy(hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name:
         try:
             document = volumes.new(spec, name, origin.capacity, origin.format, pool)
             volume = landing.made(pool, document, origin.volume)
-        except KubevmmError:
-            state.forget(hypervisor, KIND, key)
+        except KubevmmError as error:
+            _failed(hypervisor, pool, name, error)
             raise
         facts |= {
             "format": volumes.content(volume).format, "backing": "", "virtualSize": origin.capacity, "time": now(),
@@ -369,7 +374,17 @@ def delete(hypervisor: Hypervisor, ref: Ref) -> str:
         raise NotFound(
             f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted"
         )
+    for _, kept in found:
+        _discard_part(hypervisor, kept)
     retain = any((kept.object.get("spec") or {}).get("deletionPolicy") == "Retain" for _, kept in found)
     usage.remove(hypervisor, ref, found, retain=retain)
     keeping.forget_note(hypervisor, ref)
     return "released" if retain else "deleted"
+
+
+def _discard_part(hypervisor: Hypervisor, kept: state.Kept) -> None:
+    try:
+        pool = hypervisor.pools.by_uuid(str(kept.facts["pool"]))
+    except NotFound:
+        return
+    landing.discard(pool, str(kept.facts["volume"]), whole=False)

@@ -47,7 +47,7 @@ def land(pool: Pool, spec: Mapping[str, Any], name: str, judged: Judged, progres
     _check(pool, judged)
     size = judged.digests.length
     part = pool.create_volume(
-        volumes.xml({"name": name + _SUFFIX, "capacity": f"{size} bytes", "allocation": "0 bytes"})
+        volumes.xml({"name": part_of(name), "capacity": f"{size} bytes", "allocation": "0 bytes"})
     )
     try:
         _fill(pool, part, judged, progress)
@@ -81,9 +81,14 @@ def _check_made(volume: Volume, wanted: str) -> None:
         raise Refused(f"the volume {volume.name} came out as {found.format}, not as {wanted} that stands alone")
 
 
+def part_of(name: str) -> str:
+    """Return the name of the volume that the image *name* comes in by."""
+    return name + _SUFFIX
+
+
 def discard(pool: Pool, name: str, *, whole: bool) -> None:
     """Delete the part that an earlier try left; with *whole* also what it made of that, where nobody knows how far."""
-    for each in (name + _SUFFIX, *([name] if whole else [])):
+    for each in (part_of(name), *([name] if whole else [])):
         volume = volumes.find(pool, each)
         if volume is not None:
             volume.delete()

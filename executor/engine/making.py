@@ -11,6 +11,8 @@ from executor.hypervisor.errors import Conflict
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from executor.engine.objects import Ref
     from executor.engine.origins import Origin
     from executor.hypervisor.hypervisor import Hypervisor
@@ -47,9 +49,9 @@ def fill(
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
     try:
         volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
-    except KubevmmError:
-        # libvirt leaves nothing behind.
-        state.forget(hypervisor, volumes.DISK, key)
+    except KubevmmError as error:
+        if nothing_left(pool, (name,), error):
+            state.forget(hypervisor, volumes.DISK, key)
         raise
     if volume.info().capacity < size:
         volume.resize(size)
@@ -59,6 +61,19 @@ def fill(
         facts["guest"] = guest
     state.save(hypervisor, declared, key, active=not guest, new=bool(guest), facts=facts)
     return volume
+
+
+def nothing_left(pool: Pool, names: Iterable[str], error: KubevmmError) -> bool:
+    """Say whether what *error* ended left none of the volumes *names*, or left them to whoever has them.
+
+    Where that cannot be told, since the connection is lost, there may be a part, which the next pass has to know of.
+    """
+    if isinstance(error, Conflict):
+        return True
+    try:
+        return all(volumes.find(pool, name) is None for name in names)
+    except KubevmmError:
+        return False
 
 
 def whole(hypervisor: Hypervisor, guest: str) -> int:

@@ -17,7 +17,7 @@ from tests.engine.objects import apply, recorded
 from tests.hypervisor.guests import real
 from tests.storage import pictures
 from tests.storage.pictures import MIB
-from tests.storage.test_images import DATA, Killed, Killing, content, disk_of, image, ready, status
+from tests.storage.test_images import DATA, content, disk_of, image, ready, status, struck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,27 +266,24 @@ def test_what_cannot_be_is_one_line_and_a_condition(
 
 
 @pytest.mark.parametrize("source", ["blank: {}", FROM, f"{FROM}, clone: Linked"])
+@pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_kill_at_any_call_is_made_good_by_the_next_pass(
-    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str], source: str, before: bool
+    qemu: Hypervisor, pool: Pool, base: str, write: Callable[..., str], source: str, before: bool, lost: bool
 ) -> None:
     apply(qemu, write(base))
     file = write(disk(source, more=", capacity: 4Mi"))
-    at = 0
-    while True:
-        try:
-            with hooked(Killing(at, before=before)):
-                assert apply(qemu, file) == ["virtualmachinedisk/root created"]
-        except Killed:
-            assert ready(status(qemu, "VirtualMachineDisk"))[0] == "False"
-            assert apply(qemu, file) == ["virtualmachinedisk/root created"]
-            assert pool.volume("root").info().capacity == 4 * MIB
-            assert recorded(qemu, file) == (["virtualmachinedisk/root unchanged"], [])
-            disks.delete(qemu, ref())
-            at += 1
-        else:
-            break
-    assert at == (2 if source == FROM else 1)
+    steps = 2 if source == FROM else 1
+    for at in range(steps):
+        struck(qemu, file, at, before=before, lost=lost)
+        assert ready(status(qemu, "VirtualMachineDisk"))[0] == "False"
+        assert apply(qemu, file) == ["virtualmachinedisk/root created"]
+        assert pool.volume("root").info().capacity == 4 * MIB
+        assert recorded(qemu, file) == (["virtualmachinedisk/root unchanged"], [])
+        disks.delete(qemu, ref())
+    with hooked(Recorder()) as recorder:
+        apply(qemu, file)
+    assert len(recorder.changes) == steps
 
 
 def test_two_processes_do_not_make_one_disk(qemu: Hypervisor, pool: Pool, write: Callable[..., str]) -> None:

@@ -12,6 +12,7 @@ from executor.engine import images, landing, state
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Call, Recorder, hooked
+from executor.hypervisor.errors import Unavailable
 from tests.engine.objects import apply, recorded
 from tests.storage import pictures
 from tests.storage.pictures import MIB
@@ -279,10 +280,14 @@ class Killed(BaseException):
 
 
 class Killing:
-    """A hook that kills at one of the calls, before or after it is made, and lets no other be made from then on."""
+    """A hook that kills at one of the calls, before or after it is made, and lets no other be made from then on.
 
-    def __init__(self, at: int, *, before: bool) -> None:
+    With *lost* it is not the process that ends, but the connection.
+    """
+
+    def __init__(self, at: int, *, before: bool, lost: bool = False) -> None:
         self.left = at
+        self.end: BaseException = Unavailable("the connection is lost") if lost else Killed()
         self.kills_before = before
         self.dead = False
 
@@ -295,21 +300,18 @@ class Killing:
 
     def _count(self, call: Call, here: bool) -> None:
         if self.dead:
-            raise Killed
+            raise self.end
         if here and call.mutating:
             self.left -= 1
             if self.left < 0:
                 self.dead = True
-                raise Killed
+                raise self.end
 
 
-def whole(pool: Pool) -> bool:
-    return [each.name for each in pool.volumes()] == ["debian"]
-
-
+@pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_kill_at_any_call_leaves_nothing_that_looks_whole_and_the_next_pass_converges(
-    qemu: Hypervisor, pool: Pool, write: Callable[..., str], tmp_path: Path, before: bool
+    qemu: Hypervisor, pool: Pool, write: Callable[..., str], tmp_path: Path, before: bool, lost: bool
 ) -> None:
     path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
     file = write(image(f"file: {{path: '{path}'}}"))
@@ -319,16 +321,27 @@ def test_a_kill_at_any_call_leaves_nothing_that_looks_whole_and_the_next_pass_co
     assert steps == ["createXML", "upload", "createXMLFrom", "delete"]
     for at in range(len(steps)):
         images.delete(qemu, Ref("VirtualMachineImage", "default", "debian"))
-        with pytest.raises(Killed), hooked(Killing(at, before=before)):
-            apply(qemu, file)
+        assert pool.volumes() == []
+        struck(qemu, file, at, before=before, lost=lost)
         pool.settle()
-        kept = [kept for _, kept in state.every(qemu, "VirtualMachineImage")]
-        assert all(each.new for each in kept)
+        assert all(kept.new for _, kept in state.every(qemu, "VirtualMachineImage") if "pool" in kept.facts)
         assert ready(status(qemu))[0] == "False"
+        if at % 2:
+            # Deleted as it is, it leaves nothing either.
+            images.delete(qemu, Ref("VirtualMachineImage", "default", "debian"))
+            assert pool.volumes() == []
         assert apply(qemu, file) == ["virtualmachineimage/debian created"]
-        assert whole(pool)
         assert disk_of(content(pool), tmp_path) == DATA
         assert recorded(qemu, file) == (["virtualmachineimage/debian unchanged"], [])
+
+
+def struck(qemu: Hypervisor, file: str, at: int, *, before: bool, lost: bool) -> None:
+    with hooked(Killing(at, before=before, lost=lost)):
+        if lost:
+            apply(qemu, file)
+        else:
+            with pytest.raises(Killed):
+                apply(qemu, file)
 
 
 def test_what_changes_between_judging_and_landing_is_thrown_away(

@@ -12,6 +12,7 @@ from executor.engine import disks, ownership, store
 from executor.engine.cloning import clone
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import hooked
+from executor.hypervisor.errors import Unavailable
 from tests.cli.command import lines, virtctl
 from tests.engine.objects import apply
 from tests.harness.guest import document, guest_files
@@ -231,9 +232,10 @@ def test_a_clone_that_fails_leaves_nothing(run: Run, pool: Pool, qemu: Hyperviso
     assert [each.name for each in qemu.domains.all()] == ["web-1"]
 
 
+@pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_clone_that_is_killed_at_any_call_is_made_good(
-    pool: Pool, qemu: Hypervisor, tmp_path: Path, write: Callable[..., str], before: bool
+    pool: Pool, qemu: Hypervisor, tmp_path: Path, write: Callable[..., str], before: bool, lost: bool
 ) -> None:
     path = pictures.made(tmp_path / "sources" / "it", "qcow2", DATA)
     apply(qemu, write(image(f"file: {{path: '{path}'}}", name="root")))
@@ -243,9 +245,9 @@ def test_a_clone_that_is_killed_at_any_call_is_made_good(
     at = 0
     while True:
         try:
-            with hooked(Killing(at, before=before)):
+            with hooked(Killing(at, before=before, lost=lost)):
                 clone(qemu, origin, "web-2", namespace="default")
-        except Killed:
+        except (Killed, Unavailable):
             assert ready(status(qemu, "VirtualMachineDisk"))[0] == "False"
             clone(qemu, origin, "web-2", namespace="default")
             at += 1
