@@ -25,9 +25,9 @@ def doc(description: str, **constraints: Any) -> msgspec.Meta:
     return msgspec.Meta(description=description, extra_json_schema=constraints)
 
 
-def list_map(description: str, key: str) -> msgspec.Meta:
-    """Return the description of a list whose entries are told apart, and merged, by *key*."""
-    return doc(description, **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]})
+def list_map(description: str, *keys: str) -> msgspec.Meta:
+    """Return the description of a list whose entries are told apart, and merged, by *keys*."""
+    return doc(description, **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
 
 
 def native(description: str, root: str) -> msgspec.Meta:
@@ -151,6 +151,13 @@ class NodeState(Struct):
     needed = ("nodeName",)
 
     node_name: Annotated[NodeName, doc("Name of the node.")]
+    desired: Annotated[
+        bool | None,
+        doc("Whether the node should have it, as the controller says; false means that it is to be taken away there."),
+    ] = None
+    observed_generation: Annotated[
+        int | None, doc("The metadata.generation that the node acted on last.", minimum=0)
+    ] = None
     state: Annotated[str | None, doc("Active, Inactive, Pending or Failed.")] = None
     message: Annotated[str | None, doc("What went wrong there, if anything.")] = None
     uuid: Annotated[str | None, doc("The UUID that libvirt knows it by on this node.")] = None

@@ -130,6 +130,10 @@ class VirtualMachineDiskStatus(Struct):
     observed_generation: ObservedGeneration = None
     phase: Annotated[str | None, doc("Pending, Provisioning, Ready, Resizing, Failed or Terminating.")] = None
     node_name: Annotated[NodeName | None, doc("The node that has the volume, or is to have it.")] = None
+    executor_node: Annotated[
+        NodeName | None,
+        doc("The node whose executor makes the volume, and deletes it, where the pool is shared by several nodes."),
+    ] = None
     pool: Annotated[str | None, doc("Name of the pool in libvirt.")] = None
     volume_name: Annotated[str | None, doc("Name of the volume in libvirt.")] = None
     path: Annotated[str | None, doc("Where the volume is on the node.")] = None

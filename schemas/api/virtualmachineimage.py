@@ -23,6 +23,7 @@ from schemas.api.common import (
     Struct,
     Time,
     doc,
+    list_map,
     native,
 )
 
@@ -149,10 +150,24 @@ class VirtualMachineImageSpec(Struct):
 class ImageCopy(Struct):
     """The image in one pool of one node."""
 
-    pool: Annotated[str | None, doc("Name of the VirtualMachineStoragePool.")] = None
-    node_name: Annotated[NodeName | None, doc("The node.")] = None
+    needed = ("nodeName", "pool")
+
+    pool: Annotated[
+        str,
+        doc("Name of the VirtualMachineStoragePool; with its namespace and a slash before it where that is another."),
+    ]
+    node_name: Annotated[NodeName, doc("The node.")]
+    desired: Annotated[bool | None, doc("Whether the node should bring it there, as the controller says.")] = None
+    observed_generation: Annotated[
+        int | None, doc("The metadata.generation that the node acted on last.", minimum=0)
+    ] = None
     state: Annotated[str | None, doc("Pending, Downloading, Converting, Ready or Failed.")] = None
     path: Annotated[str | None, doc("Where it is on the node.")] = None
+    format: Annotated[str | None, doc("Its format there.")] = None
+    size: Annotated[Quantity | None, doc("Size of the file that it was made from.")] = None
+    virtual_size: Annotated[Quantity | None, doc("Size that a guest sees.")] = None
+    checksum: Annotated[str | None, doc("SHA-256 digest of the file, as this node got it.")] = None
+    completion_time: Annotated[Time | None, doc("When it was ready.")] = None
     progress_percent: Annotated[int | None, doc("How far it is.")] = None
     message: Annotated[str | None, doc("What went wrong, if anything.")] = None
 
@@ -169,7 +184,9 @@ class VirtualMachineImageStatus(Struct):
     ] = None
     checksum: Annotated[str | None, doc("Digest of the file as it was got.")] = None
     completion_time: Annotated[Time | None, doc("When the last copy was ready.")] = None
-    copies: Annotated[list[ImageCopy] | None, doc("The copies, one for each pool and node.")] = None
+    copies: Annotated[
+        list[ImageCopy] | None, list_map("The copies, one for each pool and node.", "nodeName", "pool")
+    ] = None
     conditions: Conditions = None
 
 

@@ -94,6 +94,10 @@ class VirtualMachineStoragePoolStatus(Struct):
     observed_generation: ObservedGeneration = None
     nodes_desired: Annotated[int | None, doc("How many nodes should have it.")] = None
     nodes_ready: Annotated[int | None, doc("How many have it as the spec says.")] = None
+    executor_node: Annotated[
+        NodeName | None,
+        doc("The node whose executor does what is done once for all, where the pool is shared by several nodes."),
+    ] = None
     capacity: Annotated[Quantity | None, doc("Size of the pool; of all nodes together where it is not shared.")] = None
     available: Annotated[Quantity | None, doc("Room that is left; of all nodes together where it is not shared.")] = (
         None
