@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from executor.agent.index import Index
 from executor.agent.queue import WorkQueue
-from executor.agent.reconcile import Reconciler, Refused, rank
+from executor.agent.reconcile import Reconciler, Refused, Waiting, rank
 from executor.engine.power import StartFailed
 from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.events import Topic
@@ -208,8 +208,8 @@ class Agent:
         started = time.monotonic()
         try:
             outcome, wait = self._reconciler.reconcile(ref)
-        except Refused:
-            outcome = "refused"
+        except Refused as error:
+            outcome = "waiting" if isinstance(error, Waiting) else "refused"
             self.queue.retry(ref, at_least=60.0)
         except StartFailed as error:
             outcome = "failed"

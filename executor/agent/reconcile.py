@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.agent import removal
@@ -17,7 +18,7 @@ from executor.engine.listing import Query, listing, node_name
 from executor.engine.noted import CONDITION
 from executor.engine.status import Progress, since, status
 from executor.hypervisor.domains import Summary
-from executor.hypervisor.errors import LibvirtError, NotFound
+from executor.hypervisor.errors import LibvirtError, NotFound, Unavailable
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Refused(KubevmmError):  # noqa: N818  (named for what happened)
     """Nothing may be done about the object until what is said of it changes."""
 
 
+class Waiting(Refused):
+    """Nothing is done about the object until something else is there, or gone; the source tells when."""
+
+
 class Reconciler:
     """Looks at objects, one at a time for each; for any number of threads."""
 
@@ -90,18 +95,20 @@ class Reconciler:
         if wanted is None:
             self._drop(ref)
             return "unknown", None
-        if wanted.deleting:
-            return self._remove(ref, orphan=wanted.orphan)
         try:
-            return self._apply(ref, wanted)
-        except KubevmmError as error:
+            return self._remove(ref, orphan=wanted.orphan) if wanted.deleting else self._apply(ref, wanted)
+        except Unavailable:
             # A connection that is lost says nothing of the object.
-            if not (isinstance(error, LibvirtError) and error.operation == "open"):
-                with contextlib.suppress(LibvirtError):
-                    self._tell(ref, wanted, Progress(ok=False, reason=_word(error), message=_line(error)))
+            raise
+        except KubevmmError as error:
+            progress = Progress(ok=False, reason=_word(error), message=_line(error))
+            with contextlib.suppress(LibvirtError):
+                self._tell(ref, wanted, progress, word="Terminating" if wanted.deleting else "")
             raise
 
     def _apply(self, ref: Ref, wanted: Wanted) -> tuple[str, float | None]:
+        if wanted.waits:
+            raise Waiting(wanted.waits)
         if wanted.refused:
             raise Refused(wanted.refused)
         if wanted.declared is None:
@@ -113,7 +120,15 @@ class Reconciler:
         if ref in conflicts:
             raise Refused(str(conflicts[ref]))
         self._source.claim(declared)
-        result = engine.one(self._hypervisor, declared, every, self._index, node, daemon=True)
+        result = engine.one(
+            self._hypervisor,
+            declared,
+            every,
+            self._index,
+            node,
+            daemon=True,
+            progress=partial(self._sink.progress, ref),
+        )
         self._say(declared, result)
         progress = Progress()
         if wanted.stale:
@@ -135,13 +150,13 @@ class Reconciler:
             self._tell(ref, wanted, Progress(ok=False, reason="ManifestUnreadable", message=wanted.stale))
         return "unreadable", settled.wait
 
-    def _remove(self, ref: Ref, *, orphan: bool) -> tuple[str, float | None]:
+    def _remove(self, ref: Ref, wanted: Wanted) -> tuple[str, float | None]:
         if ref.kind == "VirtualMachine":
-            done, wait = removal.guest(self._hypervisor, self._index, ref, orphan=orphan)
+            done, wait = removal.guest(self._hypervisor, self._index, ref, orphan=wanted.orphan)
         elif self._guests_go():
             done, wait = "", BEFORE_GUESTS
         else:
-            done, wait = removal.other(self._hypervisor, ref), 0.0
+            done, wait = removal.other(self._hypervisor, ref, orphan=wanted.orphan, deliberate=wanted.deliberate), 0.0
         if not done:
             self._tell(ref, None, Progress(reason="Terminating"), word="Terminating")
             return "terminating", wait

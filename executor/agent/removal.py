@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from executor.engine import ownership, remove, runs
+from executor.engine import ownership, remove, runs, state
 from executor.engine.listing import Query, listing
 from executor.hypervisor.errors import NotFound, WrongState
 
@@ -59,13 +59,15 @@ def guest(
     return ownership.delete(hypervisor, found, grace=0), 0.0
 
 
-def other(hypervisor: Hypervisor, ref: Ref) -> str:
+def other(hypervisor: Hypervisor, ref: Ref, *, orphan: bool = False, deliberate: bool = False) -> str:
     """Delete what is no guest; return ``deleted``, ``released``, ``gone``, or ``kept`` for what stays as it is.
 
-    Nothing brings back the data of a disk or an image: only one that says ``deletionPolicy: Delete`` in so many words
-    is deleted because its manifest went.
+    Nothing brings back the data of a disk or an image: unless the deletion is *deliberate*, only one that says
+    ``deletionPolicy: Delete`` in so many words is deleted. An *orphan* is nobody's from now on, and stays.
     """
-    if ref.kind not in remove.ORDER:
+    if orphan:
+        return _let_go(hypervisor, ref)
+    if ref.kind not in remove.ORDER and not deliberate:
         found = listing(hypervisor, Query(ref.kind, ref.namespace, (ref.name,))).objects
         if not any((obj.get("spec") or {}).get("deletionPolicy") == "Delete" for obj in found):
             return "kept"
@@ -73,3 +75,10 @@ def other(hypervisor: Hypervisor, ref: Ref) -> str:
         return remove.delete(hypervisor, ref)
     except NotFound:
         return "gone"
+
+
+def _let_go(hypervisor: Hypervisor, ref: Ref) -> str:
+    places = [place for place, kept in state.every(hypervisor, ref.kind) if kept.ref == ref]
+    for place in places:
+        state.forget(hypervisor, ref.kind, place)
+    return "released" if places else "gone"

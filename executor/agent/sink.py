@@ -35,6 +35,9 @@ class NodeSink:
         else:
             noted.save(self._hypervisor, ref, status)
 
+    def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
+        """Keep nothing of it: whoever wants to see it runs `virtctl apply`."""
+
     def drop(self, ref: Ref) -> None:
         """Keep nothing of *ref*."""
         noted.forget(self._hypervisor, ref)

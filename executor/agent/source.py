@@ -19,14 +19,18 @@ class Wanted:
     ``declared`` is the object as it was last well read; None where it is only remembered, as one that was brought about
     before. ``deleting`` says that somebody took it away: what was made for it is to go, as its deletionPolicy says.
     That is always something that was seen, never that something could not be seen. With ``orphan`` the guest stays, as
-    nobody's, whatever its deletionPolicy. ``refused`` is why nothing may be
-    done about it (two say it differently), ``stale`` why its newest form could not be read; the last one counts on.
+    nobody's, whatever its deletionPolicy. ``deliberate`` says that the object itself was deleted, not a file that may
+    have gone for many a reason: then what has no deletionPolicy goes with its data. ``refused`` is why nothing may be
+    done about it (two say it differently), ``waits`` what it waits for, ``stale`` why its newest form could not be
+    read; the last one counts on.
     """
 
     declared: Declared | None = field(default=None, repr=False)
     deleting: bool = False
     orphan: bool = False
+    deliberate: bool = False
     refused: str = ""
+    waits: str = ""
     stale: str = ""
 
 

@@ -97,6 +97,9 @@ class Told:
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
         self.status[ref] = status
 
+    def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
+        """Take no notice."""
+
     def drop(self, ref: Ref) -> None:
         self.status.pop(ref, None)
         self.dropped.append(ref)

@@ -9,9 +9,11 @@ import pytest
 from executor.engine import runs, store
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
+from executor.hypervisor.errors import OperationFailed
 from executor.plan import mark as marks
 from tests.agent.running import WEB, Folder, InProcess, eventually
 from tests.engine.objects import apply, vm
+from tests.hypervisor.faults import Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,19 @@ def test_what_says_retain_is_released_and_runs_on(folder: Folder, agent: InProce
     assert domain is not None
     assert domain.active
     assert store.mark_of(domain) is None
+
+
+def test_a_deletion_that_fails_is_told_and_tried_again(folder: Folder, agent: InProcess) -> None:
+    def refuse() -> None:
+        raise OperationFailed("domain default_web-1: not now")
+
+    path = folder.vm()
+    eventually(agent.runs)
+    with hooked(Fault("before", 1, refuse, matching="undefine")):
+        path.unlink()
+        eventually(lambda: agent.told.condition().message == "domain default_web-1: not now")
+        assert agent.told.word() == "Terminating"
+        eventually(agent.gone)
 
 
 def test_a_removal_while_no_agent_ran_is_noticed_at_the_next_start(folder: Folder, node: Hypervisor) -> None:
