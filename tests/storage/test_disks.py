@@ -16,8 +16,8 @@ from schemas.errors import KubevmmError
 from tests.engine.objects import apply, recorded
 from tests.hypervisor.guests import real
 from tests.storage import pictures
+from tests.storage.objects import DATA, FROM, content, disk, disk_of, image, ready, status, struck
 from tests.storage.pictures import MIB
-from tests.storage.test_images import DATA, content, disk_of, image, ready, status, struck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from executor.hypervisor.pools import Pool
 
 pytestmark = pytest.mark.libvirt
-
-
-def disk(source: str, *, name: str = "root", more: str = "", pool: str = "images") -> str:
-    return (
-        f"---\napiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachineDisk\nmetadata: {{name: {name}}}\n"
-        f"spec: {{poolRef: {{name: {pool}}}, source: {{{source}}}{more}}}\n"
-    )
 
 
 def ref(name: str = "root") -> Ref:
@@ -58,9 +51,6 @@ def guest(qemu: Hypervisor, xml: str, *, name: str = "user-1", start: bool = Fal
 
 def with_volume(pool: Pool, name: str = "root", form: str = "qcow2") -> str:
     return f"<driver name='qemu' type='{form}'/><source file='{pool.volume(name).path()}'/>"
-
-
-FROM = "imageRef: {name: debian}"
 
 
 @pytest.mark.parametrize("where", ["images", "more"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,63 +9,26 @@ import pytest
 from executor.engine import images, landing, state
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
-from executor.hypervisor.calls import Call, Recorder, hooked
-from executor.hypervisor.errors import Unavailable
+from executor.hypervisor.calls import Recorder, hooked
 from tests.engine.objects import apply, recorded
 from tests.storage import pictures
+from tests.storage.objects import DATA, content, digest, disk_of, image, ready, status, struck
 from tests.storage.pictures import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from executor.hypervisor.errors import LibvirtError
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.pools import Pool
     from tests.storage.webserver import Site
 
 pytestmark = pytest.mark.libvirt
 
-DATA = pictures.content(MIB)
-
-
-def image(source: str, *, name: str = "debian", more: str = "", pools: str = "{name: images}") -> str:
-    return (
-        f"apiVersion: kubevmm.io/v1alpha1\nkind: VirtualMachineImage\nmetadata: {{name: {name}}}\n"
-        f"spec: {{source: {{{source}}}, poolRefs: [{pools}]{more}}}\n"
-    )
-
-
-def digest(data: bytes, name: str = "sha256") -> str:
-    return f"{name}:{hashlib.new(name, data).hexdigest()}"
-
-
-def status(qemu: Hypervisor, kind: str = "VirtualMachineImage") -> dict[str, Any]:
-    (found,) = listing(qemu, Query(kind, detail=True)).objects
-    return dict(found["status"])
-
-
-def ready(found: dict[str, Any]) -> tuple[str, str]:
-    (condition,) = (each for each in found["conditions"] if each["type"] == "Ready")
-    return condition["status"], condition["reason"]
-
-
-def content(pool: Pool, name: str = "debian") -> bytes:
-    back = io.BytesIO()
-    pool.volume(name).download(back)
-    return back.getvalue()
-
 
 @pytest.fixture
 def qcow2(tmp_path: Path) -> bytes:
     return pictures.made(tmp_path / "made", "qcow2", DATA).read_bytes()
-
-
-def disk_of(data: bytes, tmp_path: Path) -> bytes:
-    """Return what a guest sees of a qcow2."""
-    (tmp_path / "seen").write_bytes(data)
-    pictures.qemu_img("convert", "-f", "qcow2", "-O", "raw", tmp_path / "seen", tmp_path / "seen.raw")
-    return (tmp_path / "seen.raw").read_bytes()
 
 
 def test_an_image_comes_from_the_web_into_all_its_pools_once(
@@ -275,39 +236,6 @@ def test_a_volume_that_is_gone_is_brought_again_and_a_new_source_is_refused(
     assert calls == []
 
 
-class Killed(BaseException):
-    """What ends a process at once, as far as one can see from the inside."""
-
-
-class Killing:
-    """A hook that kills at one of the calls, before or after it is made, and lets no other be made from then on.
-
-    With *lost* it is not the process that ends, but the connection.
-    """
-
-    def __init__(self, at: int, *, before: bool, lost: bool = False) -> None:
-        self.left = at
-        self.end: BaseException = Unavailable("the connection is lost") if lost else Killed()
-        self.kills_before = before
-        self.dead = False
-
-    def before(self, call: Call) -> None:
-        self._count(call, self.kills_before)
-
-    def after(self, call: Call, error: LibvirtError | None) -> None:
-        if error is None:
-            self._count(call, not self.kills_before)
-
-    def _count(self, call: Call, here: bool) -> None:
-        if self.dead:
-            raise self.end
-        if here and call.mutating:
-            self.left -= 1
-            if self.left < 0:
-                self.dead = True
-                raise self.end
-
-
 @pytest.mark.parametrize("lost", [True, False])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_kill_at_any_call_leaves_nothing_that_looks_whole_and_the_next_pass_converges(
@@ -333,15 +261,6 @@ def test_a_kill_at_any_call_leaves_nothing_that_looks_whole_and_the_next_pass_co
         assert apply(qemu, file) == ["virtualmachineimage/debian created"]
         assert disk_of(content(pool), tmp_path) == DATA
         assert recorded(qemu, file) == (["virtualmachineimage/debian unchanged"], [])
-
-
-def struck(qemu: Hypervisor, file: str, at: int, *, before: bool, lost: bool) -> None:
-    with hooked(Killing(at, before=before, lost=lost)):
-        if lost:
-            apply(qemu, file)
-        else:
-            with pytest.raises(Killed):
-                apply(qemu, file)
 
 
 def test_what_changes_between_judging_and_landing_is_thrown_away(

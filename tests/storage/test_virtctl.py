@@ -19,9 +19,8 @@ from tests.harness.guest import document, guest_files
 from tests.hypervisor.guests import eventually, real
 from tests.node.conftest import Machine
 from tests.storage import pictures
+from tests.storage.objects import DATA, Killed, Killing, content, digest, disk, disk_of, image, ready, status
 from tests.storage.pictures import MIB
-from tests.storage.test_disks import disk
-from tests.storage.test_images import DATA, Killed, Killing, content, digest, disk_of, image, ready, status
 
 if TYPE_CHECKING:
     import subprocess
