@@ -285,8 +285,8 @@ def _text(found: dict[str, list[Measured]], count: int, size: float) -> str:
     ]
     said = (
         f"{count:,} objects of {size:,.0f} bytes on average, on a real API server on loopback that shares the cores; "
-        f"medians. Changes are made as fast as the server takes them ({CHANGES:,} by 8 writers), so they bound that column. "
-        "Memory is the process's peak, Python and libraries included."
+        f"medians. Changes are made as fast as the server takes them ({CHANGES:,} by 8 writers), so they bound that "
+        "column. Memory is the process's peak, Python and libraries included."
     )
     return f"{said}\n\n{report.table(header, rows)}\n\n{report.machine('aiohttp', 'kubernetes', 'msgspec')}"
 

@@ -56,11 +56,18 @@ class Builder:
         self._manager.cache(resource, selection).add_index(name, index)
         return self
 
-    def complete(self, reconcile: Reconcile, *, workers: int = WORKERS, leader_only: bool = True) -> Controller:
+    def complete(
+        self,
+        reconcile: Reconcile,
+        *,
+        workers: int = WORKERS,
+        resync: float | None = None,
+        leader_only: bool = True,
+    ) -> Controller:
         """Return the controller, which the manager now runs. Raises ValueError if it is for nothing."""
         if self._for is None:
             raise ValueError(f"{self._name}: say with for_ what the controller is for")
-        made = Controller(self._name, reconcile, workers=workers)
+        made = Controller(self._name, reconcile, workers=workers, resync=resync)
         for resource, mapping, predicate, selection in self._watched:
             store = self._manager.cache(resource, selection)
             made.watch(store, mapping or owner_of(self._for), predicate)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from kube import metrics
+from kube.backoff import DEFAULT_RANDOM
 from kube.errors import ApiError, Conflict
 from kube.queue import LOW, NORMAL, ShutDown, WorkQueue
+from kube.store import Delta
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from kube.object import Key, Object
     from kube.predicates import Predicate
-    from kube.store import Delta, Store
+    from kube.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +49,17 @@ if TYPE_CHECKING:
 class Controller:
     """Calls *reconcile* with the keys that its sources add, *workers* at a time, never twice at once for the same key.
 
-    A reconcile that raises is tried again, ever later, but for a `TerminalError`.
+    A reconcile that raises is tried again, ever later, but for a `TerminalError`. With *resync*, all keys of all
+    sources come again, behind everything else, each so many seconds and a little more: for a world that changes
+    unwatched.
     """
 
-    def __init__(self, name: str, reconcile: Reconcile, *, workers: int = WORKERS) -> None:
+    def __init__(self, name: str, reconcile: Reconcile, *, workers: int = WORKERS, resync: float | None = None) -> None:
         self.name = name
         self.queue: WorkQueue[Key] = WorkQueue(name)
         self._reconcile = reconcile
         self._workers = workers
+        self._resync = resync
         self._sources: list[tuple[Store, Callable[[Delta], None]]] = []
 
     def watch(self, store: Store, mapping: Mapping, predicate: Predicate) -> None:
@@ -78,6 +83,7 @@ class Controller:
         """Work until *stop*; reconciles that are under way then are finished."""
         for store, enqueue in self._sources:
             store.subscribe(enqueue)
+        resyncing = asyncio.create_task(self._resync_all(), name=f"{self.name}-resync")
         workers = [asyncio.create_task(self._work(), name=f"{self.name}-{n}") for n in range(self._workers)]
         try:
             await stop.wait()
@@ -87,9 +93,16 @@ class Controller:
             self.queue.shut_down()
             for store, enqueue in self._sources:
                 store.unsubscribe(enqueue)
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            for task in (resyncing, *workers):
+                task.cancel()
+            await asyncio.gather(resyncing, *workers, return_exceptions=True)
+
+    async def _resync_all(self) -> None:
+        while self._resync is not None:
+            await asyncio.sleep(self._resync * DEFAULT_RANDOM.uniform(1.0, 1.1))
+            for store, enqueue in self._sources:
+                for found in store:
+                    enqueue(Delta(None, found, initial=True))
 
     async def _work(self) -> None:
         while True:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from kube.errors import Unauthorized
+from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,8 +23,11 @@ class Credentials(Protocol):
     async def authorization(self) -> str | None:
         """Return the header's value, None where a client certificate or nothing stands in its place."""
 
-    async def renew(self) -> bool:
-        """Read anew, after a 401; False says that nothing newer can be had, and that asking again is useless."""
+    async def renew(self, refused: str | None) -> bool:
+        """Read anew, after a 401 for the header *refused*; False says that it is no use to ask again.
+
+        Of many requests that are refused at once, the first reads, and the others take what it got.
+        """
 
 
 class StaticCredentials:
@@ -35,8 +40,8 @@ class StaticCredentials:
         """Return the value as given."""
         return self._value
 
-    async def renew(self) -> bool:
-        """Return False: there is nothing newer."""
+    async def renew(self, refused: str | None) -> bool:  # noqa: ARG002  (there is nothing newer, whatever it was)
+        """Return False."""
         return False
 
 
@@ -58,11 +63,10 @@ class TokenFile:
             self._read()
         return f"Bearer {self._token}"
 
-    async def renew(self) -> bool:
-        """Read the file at once; True if its token is another one."""
-        before = self._token
+    async def renew(self, refused: str | None) -> bool:
+        """Read the file at once; True if its token is another one than *refused*."""
         self._read()
-        return self._token != before
+        return f"Bearer {self._token}" != refused
 
     def _read(self) -> None:
         try:
@@ -97,18 +101,31 @@ class LoadedCredentials:
     ) -> None:
         self._load = load
         self._clock = clock
+        self._loading = asyncio.Lock()
         self._accept(first)
 
     async def authorization(self) -> str | None:
         """Return the header, loaded anew when its time has come."""
         if self._clock() >= self._until:
-            await self.renew()
+            await self._reload(self._value)
         return self._value
 
-    async def renew(self) -> bool:
-        """Load again; True always, since a client certificate may have changed as well."""
-        self._accept(await self._load())
+    async def renew(self, refused: str | None) -> bool:
+        """Load again; True always, since a client certificate may have changed as well.
+
+        Raises `Unauthorized` if nothing can be loaded any more.
+        """
+        await self._reload(refused)
         return True
+
+    async def _reload(self, old: str | None) -> None:
+        async with self._loading:
+            if self._value != old:
+                return
+            try:
+                self._accept(await self._load())
+            except KubevmmError as error:
+                raise Unauthorized(error.message, hint=error.hint) from error
 
     def _accept(self, loaded: tuple[str | None, float | None]) -> None:
         self._value, life = loaded

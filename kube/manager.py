@@ -53,16 +53,19 @@ class Manager:
         self._grace = grace
         self._terminate = terminate
         self._reflectors: dict[tuple[Resource, Selection], Reflector] = {}
+        self._runs = False
         self._always: list[Runnable] = []
         self._leading: list[Runnable] = []
 
     def cache(self, resource: Resource, selection: Selection = EVERYTHING, **options: Any) -> Store:
         """Return the store of *selection*, which all who ask for the same share; it fills once the manager runs.
 
-        *options* are the `Reflector`'s, and count for who asks first.
+        *options* are the `Reflector`'s, and count for who asks first. Raises RuntimeError for a new one once it runs.
         """
         key = (resource, selection)
         if key not in self._reflectors:
+            if self._runs:
+                raise RuntimeError(f"{resource.plural}: a cache is to be asked for before the manager runs")
             self._reflectors[key] = Reflector(self.session, resource, Store(), selection, **options)
         return self._reflectors[key].store
 
@@ -76,6 +79,7 @@ class Manager:
         Raises `LeaseLost`, after which the process must end, and what a runnable raised: then too all others are ended.
         """
         stop = stop or asyncio.Event()
+        self._runs = True
         with _signals(stop, asyncio.current_task()):
             if self._health is not None:
                 self._health.alive.setdefault("ping", lambda: None)

@@ -142,10 +142,13 @@ class Session:
         timeout: aiohttp.ClientTimeout | None,  # noqa: ASYNC109  (aiohttp's own kind)
     ) -> aiohttp.ClientResponse:
         """Return the answer, after a second attempt with newer credentials where the first were refused."""
-        response = await self._send_once(method, path, params, data, headers, timeout)
-        if response.status == UNAUTHORIZED and await self.configuration.credentials.renew():
+        credentials = self.configuration.credentials
+        shown = await credentials.authorization()
+        response = await self._send_once(method, path, params, data, headers, timeout, shown)
+        if response.status == UNAUTHORIZED and await credentials.renew(shown):
             response.release()
-            response = await self._send_once(method, path, params, data, headers, timeout)
+            shown = await credentials.authorization()
+            response = await self._send_once(method, path, params, data, headers, timeout, shown)
         return response
 
     async def _send_once(
@@ -156,12 +159,13 @@ class Session:
         data: bytes | None,
         headers: Mapping[str, str],
         timeout: aiohttp.ClientTimeout | None,  # noqa: ASYNC109  (aiohttp's own kind)
+        authorization: str | None,
     ) -> aiohttp.ClientResponse:
         if self._http is None:
             raise RuntimeError("a session is to be entered before it is used")
         sent = dict(headers)
-        if (value := await self.configuration.credentials.authorization()) is not None:
-            sent["Authorization"] = value
+        if authorization is not None:
+            sent["Authorization"] = authorization
         # Encoded already: names in the path were quoted one by one.
         url = URL(self.configuration.server.rstrip("/") + path, encoded=True)
         try:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -218,6 +219,27 @@ def test_a_failing_reconcile_is_tried_again_and_a_terminal_one_is_not(cluster: C
                 await until(lambda: calls.get("again", 0) >= 5 and calls.get("broken") == 4)
                 assert (calls["terminal"], calls["fine"]) == (1, 1)
                 assert controller.queue.failures(cluster.key("broken")) == 0
+
+    asyncio.run(scenario())
+
+
+def test_all_come_again_at_a_resync(cluster: Cluster) -> None:
+    async def scenario() -> None:
+        async with cluster.session() as session, cluster.client() as direct:
+            calls: Counter[str] = Counter()
+
+            async def reconcile(key: Key) -> None:
+                calls[key.name] += 1
+
+            manager = Manager(session)
+            build = Builder(manager, "resyncing").for_(GADGETS, selection=Selection(cluster.namespace))
+            build.complete(reconcile, resync=0.1)
+            for name in ("a", "b"):
+                await direct.create(GADGETS, cluster.gadget(name))
+            async with running(manager):
+                await until(lambda: min(calls["a"], calls["b"]) >= 3)
+                with pytest.raises(RuntimeError, match="before the manager runs"):
+                    manager.cache(CONFIG_MAPS)
 
     asyncio.run(scenario())
 

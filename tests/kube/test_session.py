@@ -14,7 +14,7 @@ import pytest
 from kube import configuration
 from kube.client import Client
 from kube.configuration import ConfigurationError
-from kube.credentials import TokenFile
+from kube.credentials import LoadedCredentials, TokenFile
 from kube.errors import (
     AlreadyExists,
     ApiError,
@@ -189,7 +189,8 @@ def test_a_token_file_is_read_each_minute_and_an_old_token_outlives_it(tmp_path:
         path.unlink()
         now = 200.0
         assert await credentials.authorization() == "Bearer two"
-        assert not await credentials.renew()
+        assert not await credentials.renew("Bearer two")
+        assert await credentials.renew("Bearer one")
 
     asyncio.run(scenario())
 
@@ -238,6 +239,38 @@ def test_a_kubeconfigs_credential_is_renewed_when_the_server_refuses_it(
                 await Client(session).list(NAMESPACES)
             (tmp_path / "token").write_text(gadgets.token)
             assert await Client(session).list(NAMESPACES)
+
+    asyncio.run(scenario())
+
+
+def test_a_plugin_that_stops_working_is_a_refusal_and_not_the_end(gadgets: ControlPlane, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("expired")
+
+    async def scenario() -> None:
+        loaded = await configuration.load(by_plugin(gadgets, tmp_path))
+        async with Session(loaded) as session:
+            (tmp_path / "token").unlink()
+            with pytest.raises(Unauthorized, match="plugin"):
+                await Client(session).list(NAMESPACES)
+            (tmp_path / "token").write_text(gadgets.token)
+            assert await Client(session).list(NAMESPACES)
+
+    asyncio.run(scenario())
+
+
+def test_of_many_refusals_at_once_one_loads_anew() -> None:
+    loads = 0
+
+    async def load() -> tuple[str | None, float | None]:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0)
+        return f"Bearer {loads}", None
+
+    async def scenario() -> None:
+        credentials = LoadedCredentials(load, ("Bearer 0", None))
+        assert await asyncio.gather(*(credentials.renew("Bearer 0") for _ in range(10))) == [True] * 10
+        assert (loads, await credentials.authorization()) == (1, "Bearer 1")
 
     asyncio.run(scenario())
 
