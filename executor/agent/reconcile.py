@@ -96,7 +96,8 @@ class Reconciler:
             self._drop(ref)
             return "unknown", None
         try:
-            return self._remove(ref, orphan=wanted.orphan) if wanted.deleting else self._apply(ref, wanted)
+            remove = wanted.deleting and not wanted.waits
+            return self._remove(ref, wanted) if remove else self._apply(ref, wanted)
         except Unavailable:
             # A connection that is lost says nothing of the object.
             raise

@@ -61,6 +61,9 @@ class ApiSink:
         except ApiError as error:
             raise KubevmmError(f"{ref}: the API server does not take the status: {error}") from None
 
+    def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
+        """Do nothing yet."""
+
     def drop(self, ref: Ref) -> None:
         """Do nothing: the status goes with the object."""
 
