@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,7 @@ from executor.engine.cloning import clone
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import hooked
 from executor.hypervisor.errors import Unavailable
-from tests.cli.command import lines, virtctl
+from tests.cli.command import VIRTCTL, environment, lines, virtctl
 from tests.engine.objects import apply
 from tests.harness.guest import document, guest_files
 from tests.hypervisor.guests import eventually, real
@@ -23,9 +26,7 @@ from tests.storage.objects import DATA, Killed, Killing, content, digest, disk, 
 from tests.storage.pictures import MIB
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.pools import Pool
@@ -80,6 +81,32 @@ def test_an_image_is_uploaded_from_a_file_and_from_standard_input(run: Run, pool
         f"virtualmachineimage/{name} deleted" for name in ("evil", "debian", "piped")
     ]
     assert pool.volumes() == []
+
+
+def opened(pid: int) -> list[str]:
+    """Return the names of the files that a process has open, also of those that have none any more."""
+    found = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed meanwhile.
+        with contextlib.suppress(OSError):
+            found.append(str(each.readlink()))
+    return found
+
+
+def test_an_upload_that_is_killed_leaves_nothing_and_starts_anew(
+    run: Run, pool: Pool, libvirtd: Libvirtd, tmp_path: Path
+) -> None:
+    arguments = ("image", "upload", "it", "-", "--format", "raw", "--pool", "images", "--connect", libvirtd.uri)
+    with subprocess.Popen([*VIRTCTL, *arguments], stdin=subprocess.PIPE, env=environment()) as process:
+        assert process.stdin is not None
+        process.stdin.write(DATA[: MIB // 2])
+        process.stdin.flush()
+        eventually(lambda: any("/scratch/" in name for name in opened(process.pid)), what="the upload")
+        process.kill()
+    assert [path for path in (tmp_path / "state").rglob("*") if path.is_file() and path.stat().st_size] == []
+    assert pool.volumes() == []
+    run("image", "upload", "it", "-", "--format", "raw", "--pool", "images", stdin=DATA)
+    assert content(pool, "it") == DATA
 
 
 def test_an_applied_image_gets_the_file_that_it_waits_for(run: Run, pool: Pool, write: Callable[..., str]) -> None:
