@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from executor.agent.index import Index
+from executor.agent.index import Expected, Index
 from executor.agent.queue import WorkQueue
 from executor.agent.reconcile import Reconciler, Refused, Waiting, rank
 from executor.engine.power import StartFailed
@@ -67,6 +67,7 @@ class Agent:
         self._metrics = metrics
         self._resync = resync
         self._index = Index(hypervisor)
+        self._expected = Expected()
         self._reconciler = Reconciler(hypervisor, source, sink, self._index)
         self.queue = WorkQueue(self._rank)
         self._stop = threading.Event()
@@ -162,10 +163,13 @@ class Agent:
                 ref = self._index.update(event.uuid)
             except LibvirtError as error:
                 logger.warning("%s", error)
+        if ref is None or self._source.get(ref) is None:
+            if changes_marks or event.topic in (Topic.LIFECYCLE, Topic.DEVICE_ADDED):
+                self._reconciler.forget_node()
+            # It may have come and gone before its mark was read.
+            ref = self._expected.find(self._source.every(), event.uuid, event.name)
         if ref is not None and self._source.get(ref) is not None:
             self.queue.add(ref, SOON)
-        elif changes_marks or event.topic in (Topic.LIFECYCLE, Topic.DEVICE_ADDED):
-            self._reconciler.forget_node()
 
     def _everything(self) -> None:
         """Begin anew with what libvirt has; tried until it answers, or the connection is lost once more."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from executor.engine import store
+from executor.engine import resolve, store
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import NotFound
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
+    from executor.engine.source import Declarations
     from executor.engine.store import Guest
     from executor.hypervisor.hypervisor import Hypervisor
 
@@ -82,3 +85,23 @@ class Index(store.Index):
                 if guest.ref == ref:
                     return guest
         return None
+
+
+class Expected:
+    """Which object a domain is to be by its name or UUID, whatever its mark: it may go before that is read."""
+
+    def __init__(self) -> None:
+        self._every: Declarations | None = None
+        self._refs: dict[str, Ref] = {}
+
+    def find(self, every: Declarations, *names: str) -> Ref | None:
+        """Return the object among *every* that is called by one of *names*, names or UUIDs; None if there is none."""
+        if self._every is not every:
+            self._refs = {}
+            for each in every.objects:
+                if each.ref.kind == "VirtualMachine":
+                    with contextlib.suppress(InputError):
+                        name, uuid = resolve.names(each.object, each.ref)
+                        self._refs |= {name: each.ref, uuid or resolve.stable_uuid(each.ref): each.ref}
+            self._every = every
+        return next((self._refs[name] for name in names if name in self._refs), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from executor.engine import runs, store
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
-from executor.hypervisor.errors import OperationFailed
+from executor.hypervisor.errors import NotFound, OperationFailed
 from executor.plan import mark as marks
 from tests.agent.running import WEB, Folder, InProcess, eventually
 from tests.engine.objects import apply, vm
@@ -162,7 +164,32 @@ def test_a_guest_that_somebody_deletes_is_made_again(folder: Folder, agent: InPr
     domain = store.find(agent.node, WEB).domain
     domain.destroy()
     domain.undefine()
-    eventually(agent.runs)
+    eventually(agent.runs, lambda: agent.told)
+
+
+def test_a_guest_that_goes_before_anybody_knew_it_is_made_again(folder: Folder, agent: InProcess) -> None:
+    done = threading.Event()
+
+    def take_away() -> None:
+        # In the middle of the pass that made it, when no event of it was looked at yet.
+        if not done.is_set():
+            done.set()
+            agent.node.domains.by_name("default_web-1").raw.undefine()
+
+    with hooked(Fault("before", 1, take_away, matching="createWithFlags")):
+        folder.vm()
+        eventually(done.is_set)
+    eventually(agent.runs, lambda: agent.told)
+
+
+def test_somebody_elses_domain_that_goes_makes_room_at_once(folder: Folder, agent: InProcess) -> None:
+    folder.vm(domain="name: runs\ntitle: Mine")
+    eventually(lambda: agent.told.condition().reason)
+    domain = agent.node.domains.by_name("runs")
+    domain.destroy()
+    with contextlib.suppress(NotFound):
+        domain.undefine()
+    eventually(lambda: agent.told.condition().ok, lambda: agent.told)
 
 
 def test_a_mark_that_somebody_took_away_is_not_fought_over(folder: Folder, agent: InProcess) -> None:
