@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.daemon import Options, run
+from controller.pods import PAUSE
 from schemas.errors import KubevmmError
 
 
@@ -26,13 +27,16 @@ def controller(
         str, typer.Option("--host", envvar="KUBEVMM_HOST", help="The address of /healthz, /readyz and /metrics.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Its port; 0 for any that is free.")] = 8081,
+    image: Annotated[
+        str, typer.Option("--placement-image", envvar="KUBEVMM_PLACEMENT_IMAGE", help="What placement Pods run.")
+    ] = PAUSE,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Decide on a cluster what is to become of KubeVMM's objects, until stopped; executors on the nodes act."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    run(Options(namespace, kubeconfig, context, elect, host, port))
+    run(Options(namespace, kubeconfig, context, elect, host, port, image))
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from controller.guests import GuestReconciler
-from controller.resources import GUESTS
+from controller.guests import OURS, GuestReconciler
+from controller.pods import PAUSE
+from controller.resources import GUESTS, PODS
 from kube import configuration
 from kube.builder import Builder
 from kube.client import Client
@@ -27,7 +28,10 @@ LEASE = "kubevmm-controller"
 
 @dataclass(frozen=True)
 class Options:
-    """How the controller runs; *elect* False leads at once, where there is only one. ``namespace`` has the Lease."""
+    """How the controller runs; *elect* False leads at once, where there is only one. ``namespace`` has the Lease.
+
+    ``image`` is what placement Pods run.
+    """
 
     namespace: str
     kubeconfig: str = ""
@@ -35,6 +39,7 @@ class Options:
     elect: bool = True
     host: str = "127.0.0.1"
     port: int = 8081
+    image: str = PAUSE
 
 
 def run(options: Options) -> None:
@@ -49,8 +54,8 @@ async def _run(options: Options) -> None:
         election = Election(session, Key(options.namespace, LEASE), identity()) if options.elect else None
         manager = Manager(session, election=election, health=HealthServer(options.host, options.port))
         client = Client(session)
-        guests = GuestReconciler(manager, client)
-        Builder(manager, "guests").for_(GUESTS, any_change).complete(guests.reconcile)
+        guests = GuestReconciler(manager, client, image=options.image)
+        Builder(manager, "guests").for_(GUESTS, any_change).owns(PODS, selection=OURS).complete(guests.reconcile)
         logger.info("started: API server %s", server.server)
         await manager.run()
         logger.info("stopped")

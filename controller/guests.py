@@ -1,58 +1,152 @@
-"""VirtualMachine: on which node it is, which its owner names; how it runs there is its executor's to say."""
+"""VirtualMachine: on which node it is; how it runs there is its executor's to say.
+
+Its owner names the node, or kube-scheduler finds one for a placement Pod. A guest that an executor has taken on (its
+finalizer says so) stays where it is: a write that moves one carries the version that was looked at, so that of an
+executor that takes it on and a controller that moves it, one is too late.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from controller.resources import GUESTS, MANAGER
-from kube.apply import apply_status
+from controller import pods
+from controller.resources import GUESTS, MANAGER, PODS
+from kube.apply import apply
 from kube.conditions import condition
+from kube.errors import AlreadyExists, NotFound
+from kube.object import Key
+from kube.pages import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kube.client import Client
     from kube.controller import Result
     from kube.manager import Manager
-    from kube.object import Key, Object
+    from kube.object import Object
 
-PLACED: Final = "Scheduled"
+logger = logging.getLogger(__name__)
+
+SCHEDULED: Final = "Scheduled"
 """The condition that says whether the guest has a node."""
+
+TAKEN: Final = "kubevmm.io/executor"
+"""The finalizer of an executor that has made something for the guest, or is about to."""
+
+OURS: Final = Selection(labels=pods.LABEL)
+"""The placement Pods."""
+
+_RUNS: Final = {"Always", "RerunOnFailure", "Once"}
+_OVER: Final = {"Failed", "Succeeded"}
 
 
 class GuestReconciler:
-    """Reconciles guests in the cache of *manager*."""
+    """Reconciles guests in the caches of *manager*; *image* is what placement Pods run."""
 
-    def __init__(self, manager: Manager, client: Client) -> None:
+    def __init__(self, manager: Manager, client: Client, *, image: str = pods.PAUSE) -> None:
         self._guests = manager.cache(GUESTS)
+        self._pods = manager.cache(PODS, OURS)
         self._client = client
+        self._image = image
 
     async def reconcile(self, key: Key) -> Result | None:
-        """Write the node of the guest *key* where that is not as its spec says."""
+        """Give the guest *key* a placement Pod where it needs one, and its status a node."""
         found = self._guests.get(key)
         if found is None or found.deleting:
+            # The Pod is the garbage collector's: it keeps the room until nothing of the guest is left.
             return None
-        await apply_status(self._client, GUESTS, found, status(found), manager=MANAGER)
+        guest = found.decode()
+        place = await self._placed(found, guest)
+        said = status(found, guest, place)
+        before = (guest.get("status") or {}).get("nodeName")
+        metadata = {"name": key.name, "namespace": key.namespace, "uid": found.uid}
+        if before and said.get("nodeName") != before:
+            metadata["resourceVersion"] = found.resource_version
+        await apply(
+            self._client, GUESTS, {"metadata": metadata, "status": said}, manager=MANAGER, current=found,
+            subresource="status",
+        )  # fmt: skip
         return None
 
+    async def _placed(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the guest's placement Pod as it is now, made where there is none and taken away where none is due."""
+        key = Key(found.key.namespace, pods.name_of(found.key.name))
+        there = self._pods.get(key)
+        if there is not None and all(owner.uid != found.uid for owner in there.owners):
+            return None
+        wanted = not (guest.get("spec") or {}).get("nodeName") and _should_run(guest)
+        if there is None:
+            return await self._make(found, guest) if wanted else None
+        pod = there.decode()
+        over = (pod.get("status") or {}).get("phase") in _OVER
+        if over or not (wanted or _holds(guest)):
+            if not there.deleting:
+                try:
+                    await self._client.delete(PODS, key, uid=there.uid)
+                except NotFound:
+                    logger.debug("%s: is gone already", key)
+            return None
+        return None if there.deleting else pod
 
-def status(found: Object) -> dict[str, Any]:
-    """Return what the controller says in the status of a guest.
+    async def _make(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        node = (guest.get("status") or {}).get("nodeName") if TAKEN in found.finalizers else ""
+        try:
+            made = await self._client.create(PODS, pods.pod(guest, self._image, str(node or "")))
+        except AlreadyExists:
+            # The cache will tell; whose it is too.
+            return None
+        return made.decode()
 
-    A guest that has a node keeps it while it is there, whatever its spec says by now: nothing moves a guest yet.
-    """
-    whole = found.decode()
-    spec, now = whole.get("spec") or {}, whole.get("status") or {}
+
+def status(found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the controller says in the status of a guest whose placement Pod is *pod*."""
+    spec, now = guest.get("spec") or {}, guest.get("status") or {}
     wanted, there = spec.get("nodeName"), now.get("nodeName")
-    before = now.get("conditions") or ()
-    out: dict[str, Any] = {}
-    if there and wanted != there and now.get("created"):
-        said = condition(
-            before, PLACED, True, "OnAnotherNode", f"it is on {there}, and stays there", generation=found.generation
-        )
-        out["nodeName"] = there
+    bound = ((pod or {}).get("spec") or {}).get("nodeName")
+    word, node, ok, reason, message = "", "", True, "", ""
+    if there and TAKEN in found.finalizers:
+        node, reason = there, "Taken"
+        if wanted and wanted != there:
+            reason, message = "OnAnotherNode", f"it is on {there}, and stays there"
     elif wanted:
-        said = condition(before, PLACED, True, "Named", "", generation=found.generation)
-        out["nodeName"] = wanted
+        node, reason = wanted, "Named"
+    elif bound:
+        node, reason = bound, "Placed"
+    elif pod is not None:
+        ok, reason, message = False, *_unscheduled(pod)
+        word = "ErrorUnschedulable" if reason == "Unschedulable" else "Scheduling"
+    elif _should_run(guest):
+        ok, reason, word = False, "Waiting", "Scheduling"
     else:
-        said = condition(before, PLACED, False, "NoNode", "set spec.nodeName", generation=found.generation)
-        out["printableStatus"] = "Scheduling"
-    return {**out, "conditions": [said]}
+        ok, reason, message = False, "NotWanted", "it gets a node when it is to run, or set spec.nodeName"
+        word = "Stopped"
+    said = condition(now.get("conditions") or (), SCHEDULED, ok, reason, message, generation=found.generation)
+    out: dict[str, Any] = {"conditions": [said]}
+    if node:
+        out["nodeName"] = node
+    if word:
+        out["printableStatus"] = word
+    if pod is not None:
+        out["placementPod"] = pods.name_of(found.key.name)
+    return out
+
+
+def _unscheduled(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why kube-scheduler found no node yet."""
+    for each in (pod.get("status") or {}).get("conditions") or ():
+        if each.get("type") == "PodScheduled" and each.get("status") == "False":
+            return str(each.get("reason") or "Unschedulable"), str(each.get("message") or "")
+    return "Waiting", ""
+
+
+def _should_run(guest: Mapping[str, Any]) -> bool:
+    spec = guest.get("spec") or {}
+    if "running" in spec:
+        return bool(spec["running"])
+    return spec.get("runStrategy") in _RUNS
+
+
+def _holds(guest: Mapping[str, Any]) -> bool:
+    """Return whether the guest takes room on its node still."""
+    return (guest.get("status") or {}).get("printableStatus") not in (None, "Stopped")

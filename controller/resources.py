@@ -7,9 +7,17 @@ from typing import Final
 from kube.resource import Resource
 
 GUESTS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachine", "virtualmachines")
+DISKS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineDisk", "virtualmachinedisks")
+IMAGES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineImage", "virtualmachineimages")
+SNAPSHOTS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineSnapshot", "virtualmachinesnapshots")
 NETWORKS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNetwork", "virtualmachinenetworks")
 POOLS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineStoragePool", "virtualmachinestoragepools")
 NODES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNode", "virtualmachinenodes", namespaced=False)
+
+MACHINES: Final = Resource("", "v1", "Node", "nodes", namespaced=False)
+"""Kubernetes' own Nodes, for their labels."""
+
+PODS: Final = Resource("", "v1", "Pod", "pods")
 
 MANAGER: Final = "kubevmm-controller"
 """The field manager."""

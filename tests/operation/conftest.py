@@ -90,22 +90,28 @@ class Cluster:
         return found
 
     def controller(self) -> Daemon:
-        return self._daemon("controller", "controller", "--no-elect", "--port", "0")
+        return self.daemon("controller", "controller", "--no-elect", "--port", "0")
 
     def executor(self, node: str, libvirtd: Libvirtd) -> Daemon:
         state = self.folder / f"state-{node}"
-        return self._daemon(
+        return self.daemon(
             f"executor-{node}", "executor.cli", "executor", "--node", node, "--connect", libvirtd.uri,
             "--listen", "none", KUBEVMM_STATE=str(state),
         )  # fmt: skip
 
-    def _daemon(self, name: str, *arguments: str, **environment: str) -> Daemon:
+    def daemon(self, name: str, *arguments: str, **environment: str) -> Daemon:
         made = Daemon(
             self.folder / f"{name}.log", *arguments, KUBECONFIG=str(self.control_plane.kubeconfig), **environment
         )
         made.start()
         self.daemons.append(made)
         return made
+
+    def stop(self) -> None:
+        """End what was started, and show what it logged."""
+        for daemon in self.daemons:
+            daemon.stop()
+            sys.stdout.write(f"--- {daemon.log.name}\n{daemon.log.read_text()}\n")
 
 
 def eventually(check: Callable[[], bool], said: Callable[[], object] = lambda: "", patience: float = PATIENCE) -> None:
@@ -138,6 +144,4 @@ def cluster(server: ControlPlane, tmp_path: Path) -> Iterator[Cluster]:
     """Yield the cluster; what a test started in it ends with the test."""
     made = Cluster(server, tmp_path)
     yield made
-    for daemon in made.daemons:
-        daemon.stop()
-        sys.stdout.write(f"--- {daemon.log.name}\n{daemon.log.read_text()}\n")
+    made.stop()

@@ -1,0 +1,118 @@
+"""The extender's two verbs over HTTP, as kube-scheduler calls them (k8s.io/kube-scheduler/extender/v1)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from aiohttp import web
+
+from scheduler import metrics
+from scheduler.filters import refusal
+from scheduler.scorers import score
+
+if TYPE_CHECKING:
+    from scheduler.caches import Caches
+    from scheduler.demand import Demand
+
+logger = logging.getLogger(__name__)
+
+GUEST: Final = "kubevmm.io/vm"
+"""The label of a placement Pod that names its guest."""
+
+LARGEST: Final = 64 << 20
+"""Bytes of a request: a Pod and the names of all nodes."""
+
+_ABSENT: Final = "reports nothing: no executor runs there"
+
+
+class _Metadata(msgspec.Struct):
+    name: str = ""
+    namespace: str = "default"
+    labels: dict[str, str] | None = None
+
+
+class _Pod(msgspec.Struct):
+    metadata: _Metadata
+
+
+class _Arguments(msgspec.Struct, rename={"pod": "Pod", "nodenames": "NodeNames"}):
+    pod: _Pod
+    nodenames: list[str] | None = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_Arguments)
+
+
+class Extender:
+    """Answers from *caches* alone; nothing is asked of anybody while kube-scheduler waits."""
+
+    def __init__(self, caches: Caches) -> None:
+        self._caches = caches
+
+    def app(self) -> web.Application:
+        """Return the application with both verbs."""
+        app = web.Application(client_max_size=LARGEST)
+        app.add_routes([web.post("/filter", self.filter), web.post("/prioritize", self.prioritize)])
+        return app
+
+    async def filter(self, request: web.Request) -> web.Response:
+        """Answer which of the nodes can run the guest, and of each other one why not."""
+        began = time.monotonic()
+        arguments = await _arguments(request)
+        names = arguments.nodenames or []
+        wanted, problem = self._demand(arguments.pod.metadata)
+        if wanted is None:
+            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
+            body = {"NodeNames": [], "FailedNodes": dict.fromkeys(names, problem)}
+        else:
+            fits, fails = self._sorted_out(wanted, names)
+            body = {"NodeNames": fits, "FailedNodes": fails}
+        metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
+        return _json(body)
+
+    async def prioritize(self, request: web.Request) -> web.Response:
+        """Answer how well each of the nodes suits the guest."""
+        began = time.monotonic()
+        arguments = await _arguments(request)
+        wanted, _ = self._demand(arguments.pod.metadata)
+        found = self._caches.nodes
+        body = [
+            {"Host": name, "Score": score(wanted, found[name], self._caches.places) if wanted and name in found else 0}
+            for name in arguments.nodenames or []
+        ]
+        metrics.SECONDS.labels("prioritize").observe(time.monotonic() - began)
+        return _json(body)
+
+    def _demand(self, pod: _Metadata) -> tuple[Demand | None, str]:
+        guest = (pod.labels or {}).get(GUEST)
+        if not guest:
+            return None, f"the Pod has no label {GUEST}"
+        found = self._caches.demand(pod.namespace, guest)
+        return found, "" if found is not None else f"there is no VirtualMachine {guest}"
+
+    def _sorted_out(self, wanted: Demand, names: list[str]) -> tuple[list[str], dict[str, str]]:
+        fits: list[str] = []
+        fails: dict[str, str] = {}
+        for name in names:
+            node = self._caches.nodes.get(name)
+            why = refusal(wanted, node, self._caches.places) if node is not None else _ABSENT
+            if why:
+                fails[name] = why
+            else:
+                fits.append(name)
+        metrics.REFUSED.inc(len(fails))
+        return fits, fails
+
+
+async def _arguments(request: web.Request) -> _Arguments:
+    try:
+        return _DECODER.decode(await request.read())
+    except msgspec.MsgspecError as error:
+        raise web.HTTPBadRequest(text=f"not ExtenderArgs: {error}\n") from None
+
+
+def _json(body: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")

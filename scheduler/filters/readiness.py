@@ -1,0 +1,20 @@
+"""Whether a node takes guests at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scheduler.demand import Demand
+    from scheduler.places import Places
+    from scheduler.supply import Supply
+
+
+def refuses(demand: Demand, supply: Supply, places: Places) -> str:
+    """Return why no guest can come, empty if one can."""
+    del demand, places
+    if supply.ready:
+        return supply.ready
+    if supply.max_guests is not None and supply.running >= supply.max_guests:
+        return f"runs the most guests that it may ({supply.max_guests})"
+    return ""
