@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SECTOR: Final = 512
 _DESCRIPTOR: Final = 1 << 20
+_STALE: Final = 8
 _EXTENT: Final = re.compile(rb"^\s*(?:RW|RDONLY|NOACCESS)\s+([0-9]{1,18})\s+(\S+)", re.IGNORECASE | re.MULTILINE)
 _ALONE: Final = {b"monolithicsparse": b"SPARSE", b"streamoptimized": b"SPARSE"}
 _OUTER: Final = "it keeps its data in other files, which could be any of the node"
@@ -27,10 +28,11 @@ def vmdk(head: Head) -> int:
         raise Refused(_OUTER, hint=_FLATTEN)
     if not descriptor or not 0 < length * _SECTOR <= _DESCRIPTOR:
         raise Refused("it has no descriptor to check", hint=_FLATTEN)
-    text = head.at(descriptor * _SECTOR, length * _SECTOR).rstrip(b"\0")
+    # It ends at the first zero. QEMU leaves a few bytes behind that when it writes a shorter CID.
+    text, _, rest = head.at(descriptor * _SECTOR, length * _SECTOR).partition(b"\0")
     kinds = re.findall(rb'^\s*createType\s*=\s*"?([A-Za-z0-9]+)"?', text, re.IGNORECASE | re.MULTILINE)
     extents = _EXTENT.findall(text)
-    if b"\0" in text or len(kinds) != 1 or len(extents) != 1 or kinds[0].lower() not in _ALONE:
+    if len(rest.strip(b"\0")) > _STALE or len(kinds) != 1 or len(extents) != 1 or kinds[0].lower() not in _ALONE:
         raise Refused(_OUTER, hint=_FLATTEN)
     if extents[0][1].upper() != _ALONE[kinds[0].lower()] or int(extents[0][0]) != capacity:
         raise Refused(_OUTER, hint=_FLATTEN)

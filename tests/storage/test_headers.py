@@ -38,6 +38,11 @@ def test_what_qemu_img_makes_is_taken_for_what_it_is(tmp_path: Path, case: str) 
         assert inspect(file) == inspect(file, form) == Header(said["format"], said["virtual-size"])
 
 
+def test_what_qemu_leaves_behind_a_vmdks_descriptor_is_nothing() -> None:
+    stale = vmdk(DESCRIPTOR + '\0"\n')
+    assert inspect(io.BytesIO(stale)) == Header("vmdk", MIB)
+
+
 def test_raw_is_taken_where_it_is_said_to_be() -> None:
     assert inspect(io.BytesIO(bytes(1000)), "raw") == Header("raw", 1000)
 
