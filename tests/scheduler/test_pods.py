@@ -1,0 +1,58 @@
+"""The placement Pod: what it asks kube-scheduler for, and what it hands on of its guest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller import pods
+
+GUEST: dict[str, Any] = {
+    "apiVersion": "kubevmm.io/v1alpha1",
+    "kind": "VirtualMachine",
+    "metadata": {"name": "web", "namespace": "shop", "uid": "u", "labels": {"app": "web"}},
+    "spec": {"domain": {"memory": "4Gi", "vcpu": {"value": 4}}, "nodeSelector": {"disk": "ssd"}},
+}
+
+
+def test_it_asks_for_the_guests_vcpus_and_memory_and_what_its_emulator_takes() -> None:
+    (container,) = pods.pod(GUEST)["spec"]["containers"]
+    assert container["resources"]["requests"] == {"cpu": "4", "memory": "4200Mi", pods.MARK: "1"}
+    assert container["resources"]["limits"] == {"memory": "4200Mi", pods.MARK: "1"}
+
+
+@pytest.mark.parametrize(
+    ("vcpu", "cpu"), [({"value": 4, "current": 2}, "2"), ({"value": 4}, "4"), (3, "3"), ({}, "1"), (None, "1")]
+)
+def test_vcpus_that_are_off_line_take_nothing(vcpu: Any, cpu: str) -> None:
+    assert pods.requests({"memory": "1Gi", "vcpu": vcpu})["cpu"] == cpu
+
+
+@pytest.mark.parametrize(("pages", "name"), [({"pages": [{"size": "1Gi"}]}, "hugepages-1Gi"), ({}, "hugepages-2Mi")])
+def test_huge_pages_are_asked_for_in_place_of_memory(pages: dict[str, Any], name: str) -> None:
+    wanted = pods.requests({"memory": "4Gi", "memoryBacking": {"hugepages": pages}})
+    assert wanted[name] == "4Gi"
+    assert wanted["memory"] == "80Mi"
+
+
+def test_it_is_the_guests_own_and_carries_what_places_it() -> None:
+    made = pods.pod(GUEST)
+    assert made["metadata"]["labels"] == {"app": "web", pods.LABEL: "web"}
+    assert made["metadata"]["ownerReferences"][0]["uid"] == "u"
+    assert made["spec"]["nodeSelector"] == {"disk": "ssd"}
+    assert made["spec"]["schedulerName"] == pods.SCHEDULER
+
+
+def test_it_is_held_to_a_node_by_every_term_of_its_affinity() -> None:
+    terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in "ab"]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    guest = {**GUEST, "spec": {**GUEST["spec"], "affinity": {"nodeAffinity": required}}}
+    found = pods.pod(guest, node="n1")["spec"]["affinity"]["nodeAffinity"]
+    for term in found["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]:
+        assert term["matchFields"] == [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]
+        assert term["matchExpressions"]
+
+
+def test_long_names_stay_names() -> None:
+    assert len(pods.name_of("x" * 63)) == 63
