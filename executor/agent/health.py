@@ -66,7 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
 class Health:
     """A context manager that answers at *listen*: ``unix:PATH``, ``127.0.0.1:PORT`` or ``[::1]:PORT``.
 
-    Entering raises KubevmmError where that is not possible, or would be open to other hosts.
+    With *reachable* it may be any other address too, as a Pod's, which its kubelet asks. Entering raises KubevmmError
+    where that is not possible, or without *reachable* would be open to other hosts.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Health:
         alive: Callable[[], bool],
         unready: Callable[[], list[str]],
         metrics: Callable[[], bytes],
+        reachable: bool = False,
     ) -> None:
         self._listen = listen
+        self._reachable = reachable
         self._answers: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/healthz": lambda: (200, _TEXT, b"ok\n") if alive() else (500, _TEXT, b"a worker has ended\n"),
             "/readyz": lambda: _ready(unready()),
@@ -89,7 +92,7 @@ class Health:
     def __enter__(self) -> Self:
         kind, _, rest = self._listen.partition(":")
         try:
-            self._server = self._unix(Path(rest)) if kind == "unix" else _loopback(self._listen)
+            self._server = self._unix(Path(rest)) if kind == "unix" else _tcp(self._listen, self._reachable)
         except OSError as error:
             raise KubevmmError(
                 f"{self._listen}: cannot listen there: {error.strerror or error}",
@@ -130,7 +133,7 @@ class Health:
         return server
 
 
-def _loopback(listen: str) -> _Server:
+def _tcp(listen: str, reachable: bool) -> _Server:
     host, _, port = listen.rpartition(":")
     try:
         address = ipaddress.ip_address(host.strip("[]"))
@@ -139,10 +142,10 @@ def _loopback(listen: str) -> _Server:
         raise KubevmmError(
             f"{listen}: is neither unix:PATH nor an address and a port", hint="such as 127.0.0.1:9474"
         ) from None
-    if not address.is_loopback:
+    if not (reachable or address.is_loopback):
         raise KubevmmError(f"{listen}: other hosts could reach it", hint="use 127.0.0.1, [::1] or unix:PATH")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004  (IPv6)
-    server = type("_LoopbackServer", (_Server,), {"address_family": family})
+    server = type("_TcpServer", (_Server,), {"address_family": family})
     made: _Server = server((str(address), number), _Handler)
     return made
 

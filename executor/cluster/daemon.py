@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 class Options:
     """How the executor runs: on the node *node*, with the libvirt at *uri*.
 
-    ``namespace`` is the one of the node's Lease; ``listen`` as the agent's, ``none`` for nothing.
+    ``namespace`` is the one of the node's Lease; ``listen`` as the agent's, or any other address; ``none`` for nothing.
     """
 
     uri: str
@@ -73,7 +73,9 @@ def run(options: Options) -> None:
         sink = ApiSink(options.node, source, link)
         agent = Agent(hypervisor, source, sink, metrics, workers=options.workers, resync=options.resync)
         if options.listen != "none":
-            stack.enter_context(Health(options.listen, alive=agent.alive, unready=agent.unready, metrics=metrics.text))
+            stack.enter_context(
+                Health(options.listen, alive=agent.alive, unready=agent.unready, metrics=metrics.text, reachable=True)
+            )
         report = Report(hypervisor, link.client, options.namespace, version("kubevmm"))
         for work in (sink.recorder.run, report.lease, report.node):
             link.run(work)
