@@ -64,13 +64,16 @@ class FaultProxy:
     """A context manager that is such a proxy for the API server at *target*, whose certificate is in *ca_file*.
 
     ``faults`` may be changed at any time; ``injected`` counts what was done, by the name of the fault. ``url`` is plain
-    HTTP. While ``down`` is true every connection is dropped.
+    HTTP. While ``down`` is true every connection is dropped. A watch that is to go on from a version up to
+    ``forgotten`` is told that it is gone, as an answer or, with ``forgets_in_stream``, inside one.
     """
 
     def __init__(self, target: str, ca_file: Path, *, seed: int, faults: Faults = NONE) -> None:
         self.target = target
         self.faults = faults
         self.down = False
+        self.forgotten = 0
+        self.forgets_in_stream = False
         self.injected: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self._ca_file = ca_file
@@ -120,6 +123,11 @@ class FaultProxy:
                 return _refused(name)
         body = await request.read()
         if request.query.get("watch") == "true":
+            if "sendInitialEvents" not in request.query and int(request.query["resourceVersion"]) <= self.forgotten:
+                self.injected["forgotten"] += 1
+                if self.forgets_in_stream:
+                    return web.Response(body=ERROR_LINE)
+                return _refused("gone")
             return await self._watch(request)
         if reads and request.path_qs in self._earlier and self._draw("stale", faults.stale):
             return web.Response(body=self._earlier[request.path_qs][0], content_type="application/json")
@@ -171,7 +179,7 @@ class FaultProxy:
         if self._draw("stream_delay", faults.stream_delay):
             await asyncio.sleep(self._random.uniform(0, faults.longest_delay))
         if self._draw("stream_gone", faults.stream_gone):
-            await answer.write(json.dumps({"type": "ERROR", "object": _status("gone")}).encode() + b"\n")
+            await answer.write(ERROR_LINE)
             return False
         if self._draw("stream_cut", faults.stream_cut):
             await answer.write(line[: self._random.randrange(len(line))])
@@ -209,6 +217,9 @@ def _headers(request: web.BaseRequest) -> dict[str, str]:
 def _status(name: str) -> dict[str, object]:
     code, reason, message = STATUSES[name]
     return {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": message}
+
+
+ERROR_LINE: Final = json.dumps({"type": "ERROR", "object": _status("gone")}).encode() + b"\n"
 
 
 def _refused(name: str) -> web.Response:

@@ -164,6 +164,32 @@ def test_what_is_deleted_during_a_fault_is_told_as_deleted(cluster: Cluster, nam
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("in_stream", [False, True], ids=["as an answer", "inside a stream"])
+@pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "in pages"])
+def test_when_the_server_has_forgotten_where_the_watch_was_all_is_listed_anew(
+    cluster: Cluster, streaming: bool, in_stream: bool
+) -> None:
+    async def scenario() -> None:
+        async with cluster.client() as direct, following(cluster, seed=1, streaming=streaming) as follower:
+            kept = await direct.create(GADGETS, cluster.gadget("kept"))
+            doomed = await direct.create(GADGETS, cluster.gadget("doomed"))
+            await until(lambda: len(follower.store) == 2)
+            follower.proxy.down = True
+            follower.proxy.cut_all()
+            await direct.delete(GADGETS, doomed.key)
+            new = await direct.create(GADGETS, cluster.gadget("new"))
+            follower.proxy.forgets_in_stream = in_stream
+            follower.proxy.forgotten = int(new.resource_version) - 1
+            follower.proxy.down = False
+            await converged(follower, await versions(direct, cluster.namespace))
+            assert follower.gone == [doomed.uid]
+            assert follower.told == {kept.key: kept.uid, new.key: new.uid}
+            # Once: what was listed then is known to the server.
+            assert follower.proxy.injected["forgotten"] == 1
+
+    asyncio.run(scenario())
+
+
 def test_a_list_older_than_what_was_seen_is_not_believed(cluster: Cluster) -> None:
     async def scenario() -> None:
         async with cluster.client() as direct, following(cluster, seed=1, streaming=False) as follower:
