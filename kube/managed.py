@@ -70,6 +70,7 @@ def _same_list(wanted: list[Any], found: list[Any], fields: Mapping[str, Any]) -
         if name.startswith("v:"):
             if selector not in wanted or selector not in found:
                 return False
+            order.append((wanted.index(selector), found.index(selector)))
             continue
         mine = _entry(wanted, selector)
         theirs = _entry(found, selector)
