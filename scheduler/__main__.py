@@ -18,15 +18,18 @@ def extender(
         str, typer.Option("--kubeconfig", metavar="FILE", help="How to reach the API server; in a Pod it is known.")
     ] = "",
     context: Annotated[str, typer.Option("--context", help="The context in it.")] = "",
-    host: Annotated[str, typer.Option("--host", envvar="KUBEVMM_HOST", help="The address to answer on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="The address to answer kube-scheduler on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port for kube-scheduler.")] = 8888,
+    health_host: Annotated[
+        str, typer.Option("--health-host", envvar="KUBEVMM_HEALTH_HOST", help="The address of its health and metrics.")
+    ] = "127.0.0.1",
     health_port: Annotated[
         int, typer.Option("--health-port", min=0, max=65535, help="The port of /healthz, /readyz and /metrics.")
     ] = 8081,
 ) -> None:
     """Tell kube-scheduler on which nodes a guest can run, and where it runs best, until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    run(Options(kubeconfig, context, host, port, health_port))
+    run(Options(kubeconfig, context, host, port, health_host, health_port))
 
 
 def main() -> None:

@@ -21,12 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """Where the extender answers (``host``, ``port``), and where its health is."""
+    """Where the extender answers kube-scheduler, and where it tells its health."""
 
     kubeconfig: str = ""
     context: str = ""
     host: str = "127.0.0.1"
     port: int = 8888
+    health_host: str = "127.0.0.1"
     health_port: int = 8081
 
 
@@ -38,7 +39,7 @@ def run(options: Options) -> None:
 async def _run(options: Options) -> None:
     server = await configuration.load(options.kubeconfig or None, options.context or None)
     async with Session(server, user_agent=f"kubevmm-extender/{version('kubevmm')}") as session:
-        manager = Manager(session, health=HealthServer(options.host, options.health_port))
+        manager = Manager(session, health=HealthServer(options.health_host, options.health_port))
         caches = Caches(manager)
 
         async def serve(stop: asyncio.Event) -> None:
