@@ -1,12 +1,13 @@
 # The commands that a person runs; CONTRIBUTING.md says what each is for.
 PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config python3 python3-dev python3-venv
+CLUSTER_PACKAGES := buildah containerd containernetworking-plugins debootstrap iproute2 openssl runc
 NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
 
 .PHONY: demo test check bench docs lock environment clean help
 
 help:  ## say what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
 environment:
 	@scripts/system-packages $(PACKAGES)
@@ -16,8 +17,18 @@ demo: environment  ## import the example estate; boot a guest, change it while i
 	@scripts/system-packages $(NODE_PACKAGES)
 	@scripts/demo
 
+cluster: environment  ## a real Kubernetes cluster on this machine, with KubeVMM on it and a guest that runs
+	@scripts/system-packages $(NODE_PACKAGES) $(CLUSTER_PACKAGES)
+	@$(BIN)/python -m scripts.cluster up
+
+cluster-down:  ## end that cluster, and all that it started
+	@$(BIN)/python -m scripts.cluster down
+
+image:  ## the container image, by docker, podman or buildah; BASE=IMAGE makes it from another base
+	@scripts/image
+
 test: environment  ## run all tests, against a real API server and a real libvirt
-	@scripts/system-packages $(NODE_PACKAGES)
+	@scripts/system-packages $(NODE_PACKAGES) $(CLUSTER_PACKAGES)
 	$(BIN)/python -m tests.harness.build
 	$(BIN)/pytest
 
@@ -35,6 +46,7 @@ docs: environment  ## write the pages and man pages of virtctl's verbs anew
 
 lock:  ## pin the dependencies anew, with hashes
 	uv pip compile --universal --generate-hashes --no-emit-index-url --extra libvirt --group dev -o requirements.lock pyproject.toml
+	echo setuptools | uv pip compile --universal --generate-hashes --no-emit-index-url --extra libvirt -c requirements.lock -o packaging/requirements.lock pyproject.toml -
 
 clean:  ## remove what the commands above made
 	rm -rf .venv demo-output build *.egg-info

@@ -132,13 +132,13 @@ class Node:
         self._stands = dict(stands or {})
         self._timeout = timeout
         self._servers: list[Server] = []
-        self._group = f"kubevmm-{os.getpid()}-{name}"
+        self.group = f"kubevmm-{os.getpid()}-{name}"
 
     def __enter__(self) -> Self:
         check_machine()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            cgroups.make(self._group)
+            cgroups.make(self.group)
             self._enter_space()
             self._connect()
             self._write_configuration()
@@ -281,7 +281,7 @@ class Node:
             "readOnlyPort": 0,
             "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{self._group}",
+            "cgroupRoot": f"/{self.group}",
             "failCgroupV1": False,
             "failSwapOn": False,
             "enforceNodeAllocatable": [],
@@ -342,7 +342,7 @@ class Node:
         for server in self._servers:
             server.stop()
         self._servers.clear()
-        cgroups.remove(self._group)
+        cgroups.remove(self.group)
         for name in ("containerd", "kubelet", "overlay", *STANDS):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 

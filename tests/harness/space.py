@@ -17,11 +17,14 @@ def main() -> None:
     """Arrange the mounts, write the file READY, and reap whatever ends."""
     ready, folders = sys.argv[1], sys.argv[2:]
     _run("mount", "--make-rprivate", "/")
-    for folder in folders:
-        source, _, target = folder.partition(":")
+    pairs = [folder.partition(":")[::2] for folder in folders]
+    # Opened first: one that is put in place may hide where another comes from.
+    opened = [(os.open(source, os.O_PATH), target) for source, target in pairs]
+    for source, target in opened:
         if not Path(target).exists():
             Path(target).mkdir(parents=True)
-        _run("mount", "--bind", source, target)
+        _run("mount", "--bind", f"/proc/self/fd/{source}", target, keep=source)
+        os.close(source)
     # As on a node: what kubelet mounts below its folder, containers may see.
     _run("mount", "--make-rshared", "/")
     Path(ready).touch()
@@ -39,8 +42,8 @@ def _reap() -> None:
         pass
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True)
+def _run(*command: str, keep: int | None = None) -> None:
+    subprocess.run(command, check=True, pass_fds=() if keep is None else (keep,))
 
 
 if __name__ == "__main__":
