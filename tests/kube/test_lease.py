@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.kube.conftest import Cluster
 
 # Short, so that nobody waits for long; in their usual proportions.
-SHORT: dict[str, float] = {"lease_duration": 1.5, "renew_deadline": 1.0, "retry_period": 0.1}
+SHORT: dict[str, float] = {"lease_duration": 2.0, "renew_deadline": 1.5, "retry_period": 0.1}
 
 
 @dataclass
@@ -202,7 +202,7 @@ def test_each_process_has_a_name_of_its_own() -> None:
     assert identity() != identity()
 
 
-@pytest.mark.parametrize("options", [{"renew_deadline": 2.0}, {"retry_period": 1.0}])
+@pytest.mark.parametrize("options", [{"renew_deadline": 2.5}, {"retry_period": 1.5}])
 def test_times_that_could_let_two_lead_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="outlast"):
         Election(None, None, "x", **{**SHORT, **options})  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kube.session import Session
 
 FINALIZER = "runtime.kubevmm.io/test"
-SHORT: dict[str, float] = {"lease_duration": 1.5, "renew_deadline": 1.0, "retry_period": 0.1}
+SHORT: dict[str, float] = {"lease_duration": 2.0, "renew_deadline": 1.5, "retry_period": 0.1}
 
 
 class Copier:
