@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from executor.agent import logs
 from executor.agent.agent import RESYNC, WORKERS, Agent
-from executor.agent.folder import FolderSource
+from executor.agent.folder import FolderSource, check
 from executor.agent.health import Health
 from executor.agent.metrics import Metrics
 from executor.agent.notify import notify
@@ -47,7 +47,7 @@ def run(options: Options) -> None:
     logs.configure(options.level)
     signals = Signals()
     hypervisor = Hypervisor(options.uri)
-    FolderSource(options.manifests, Path()).check()
+    check(options.manifests)
     if not opened(hypervisor, signals):
         return
     with contextlib.ExitStack() as stack:

@@ -42,6 +42,22 @@ _MASK: Final = (
 )  # fmt: skip
 
 
+def check(folder: Path) -> None:
+    """Raise KubevmmError where there is no such folder, or where everybody can write to it."""
+    try:
+        found = folder.stat()
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise KubevmmError(
+            f"{folder}: {error.strerror or error}", hint="--manifests names a folder that exists"
+        ) from None
+    if found.st_mode & stat.S_IWOTH:
+        raise KubevmmError(
+            f"{folder}: everybody may write to it, and what is in it is done with the agent's rights",
+            hint=f"`chmod o-w {folder}`",
+        )
+
+
 class FolderSource:
     """A `source.Source` of the manifests in *folder*; what was brought about of them is remembered below *state*."""
 
@@ -57,27 +73,12 @@ class FolderSource:
         self._thread = threading.Thread(target=self._watch, name="manifests", daemon=True)
 
     def start(self, changed: Callable[[Iterable[Ref]], None]) -> None:
-        """Read the folder, then watch it. Raises KubevmmError as `check` does, and where memory fails."""
-        self.check()
+        """Read the folder, then watch it. Raises KubevmmError as `check` does, and where the memory cannot be read."""
+        check(self.folder)
         self._memory.load()
         self._changed = changed
         self._scan()
         self._thread.start()
-
-    def check(self) -> None:
-        """Raise KubevmmError where there is no such folder, or where everybody can write to it."""
-        try:
-            found = self.folder.stat()
-            next(self.folder.iterdir(), None)
-        except OSError as error:
-            raise KubevmmError(
-                f"{self.folder}: {error.strerror or error}", hint="--manifests names a folder that exists"
-            ) from None
-        if found.st_mode & stat.S_IWOTH:
-            raise KubevmmError(
-                f"{self.folder}: everybody may write to it, and what is in it is done with the agent's rights",
-                hint=f"`chmod o-w {self.folder}`",
-            )
 
     def stop(self) -> None:
         """Watch no longer."""
