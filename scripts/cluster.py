@@ -29,7 +29,7 @@ from tests.harness.libvirtd import Libvirtd
 from tests.harness.node import check_machine
 
 ROOT = Path(__file__).parents[1]
-FOLDER = Path("/var/lib/kubevmm-cluster")
+FOLDER = Path("/var/cache/kubevmm-cluster")
 NODE = "node-1"
 # Seconds: for the cluster to be there; for what was applied to be ready; for all to end.
 START, READY, END = 300.0, 180, 60.0

@@ -136,6 +136,9 @@ class Node:
 
     def __enter__(self) -> Self:
         check_machine()
+        for where in STANDS.values():
+            if self.folder.is_relative_to(where):
+                raise HarnessError(f"a node's folder cannot be below {where}, where the node has one of its own")
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             cgroups.make(self.group)
