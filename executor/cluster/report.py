@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.cluster.resources import RESOURCES
-from executor.cluster.sink import MANAGER
+from executor.cluster.source import MANAGER
 from executor.engine.nodename import node_name
 from executor.engine.nodes import node
 from executor.hypervisor.errors import LibvirtError
@@ -81,8 +81,8 @@ class Report:
     def _look(self) -> dict[str, Any]:
         status: dict[str, Any] = dict(node(self._hypervisor)["status"])
         status["agent"] = {**status.get("agent", {}), "version": self._version, "startTime": self._started}
-        # When it was found to be so is the API server's to keep.
-        status["conditions"] = [{**each, "lastTransitionTime": self._started} for each in status["conditions"]]
+        # Whether the node is ready is the controller's to say: it sees also when nothing is reported.
+        del status["conditions"]
         return status
 
     async def _write(self, status: Mapping[str, Any]) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from executor.cluster import standing
 from executor.cluster.resources import RESOURCES
-from executor.cluster.source import GUESTS
+from executor.cluster.roles import GUESTS, IMAGES, LISTS, entries
+from executor.cluster.source import MANAGER, manager_of
+from executor.engine.resolve import named
 from kube.apply import apply_status
 from kube.errors import ApiError, Conflict, NotFound
 from kube.recorder import Recorder
@@ -22,10 +27,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MANAGER: Final = "kubevmm-executor"
-"""The field manager; for what several nodes write in one object, with the node's name behind it."""
-
 COMPONENT: Final = "kubevmm.io/executor"
+
+OFTEN: Final = 2.0
+"""Seconds between two writes of how far something is."""
+
+__all__ = ["COMPONENT", "MANAGER", "ApiSink"]
 
 
 class ApiSink:
@@ -35,37 +42,56 @@ class ApiSink:
         self._node = node
         self._source = source
         self._link = link
+        self._lock = threading.Lock()
+        self._written: dict[Ref, Object] = {}
+        self._shown: dict[Ref, tuple[float, int]] = {}
         self.recorder = Recorder(link.client, COMPONENT, node)
 
     def last(self, ref: Ref) -> Mapping[str, Any] | None:
         """Return what the API server has of the status."""
         found = self._source.find(ref)
         status = found.decode().get("status") if found is not None else None
-        if ref.kind == GUESTS or status is None:
+        if status is None or ref.kind not in LISTS:
             return dict(status) if status is not None else None
-        return next((each for each in status.get("nodes") or () if each.get("nodeName") == self._node), None)
+        return next(iter(entries(ref, status, self._node)), None)
 
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
         """Write the status. Raises KubevmmError where the API server does not take it."""
-        found = self._source.find(ref)
+        found = self._newest(ref)
         if found is None:
             return
         if ref.kind == GUESTS:
-            body, manager = guest_status(status, found.generation), MANAGER
+            body = standing.guest(status, found.generation)
+        elif ref.kind == IMAGES:
+            before = entries(ref, found.decode().get("status") or {}, self._node)
+            body = {"copies": standing.copies(self._node, status, self._pools(ref), before)}
+        elif ref.kind in LISTS:
+            body = {"nodes": [standing.node(self._node, status)]}
         else:
-            body, manager = {"nodes": [node_state(self._node, status)]}, f"{MANAGER}-{self._node}"[:128]
-        try:
-            self._link.call(apply_status(self._link.client, RESOURCES[ref.kind], found, body, manager=manager))
-        except (NotFound, Conflict) as error:
-            logger.debug("%s: is gone, or is another one by now: %s", ref, error)
-        except ApiError as error:
-            raise KubevmmError(f"{ref}: the API server does not take the status: {error}") from None
+            body = standing.single(status, found.generation)
+        self._shown.pop(ref, None)
+        self._write(ref, found, body)
 
     def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
-        """Do nothing yet."""
+        """Write how far an image is, now and then; that this fails does not matter."""
+        if ref.kind != IMAGES or not whole:
+            return
+        now, percent = time.monotonic(), min(100 * done // whole, 100)
+        before, shown = self._shown.get(ref, (float("-inf"), -1))
+        found = self._newest(ref)
+        if now - before < OFTEN or percent == shown or found is None:
+            return
+        self._shown[ref] = now, percent
+        there = entries(ref, found.decode().get("status") or {}, self._node)
+        try:
+            self._write(ref, found, {"copies": standing.moving(there, what, percent)})
+        except KubevmmError as error:
+            logger.debug("%s: %s", ref, error)
 
     def drop(self, ref: Ref) -> None:
-        """Do nothing: the status goes with the object."""
+        """Forget what was written: the status goes with the object."""
+        with self._lock:
+            self._written.pop(ref, None)
 
     def event(self, ref: Ref, reason: str, message: str, *, warning: bool = False) -> None:
         """Write an Event about the object, and a line to the log."""
@@ -76,33 +102,49 @@ class ApiSink:
         if found is not None:
             self._link.post(lambda: self._record(ref, found, reason, message, warning=warning))
 
+    def _pools(self, ref: Ref) -> dict[str, str]:
+        """Return libvirt's names of the pools that the image is to be in, by what its entries call them."""
+        view = self._source.view(ref)
+        if view is None:
+            return {}
+        every = self._source.every()
+        references = view.declared.object["spec"].get("poolRefs") or ()
+        keys = view.pools or tuple(standing.key(each) for each in references)
+        return {
+            key: named(each, ref, every, "VirtualMachineStoragePool", "pool", ())
+            for key, each in zip(keys, references, strict=True)
+        }
+
+    def _newest(self, ref: Ref) -> Object | None:
+        """Return the object as it was last seen or written: a cache that lags must not swallow a write."""
+        found = self._source.find(ref)
+        with self._lock:
+            written = self._written.get(ref)
+        if found is None or written is None or written.uid != found.uid:
+            return found
+        return written if _later(written, found) else found
+
+    def _write(self, ref: Ref, found: Object, body: Mapping[str, Any]) -> None:
+        manager = manager_of(ref.kind, self._node)
+        try:
+            done = self._link.call(apply_status(self._link.client, RESOURCES[ref.kind], found, body, manager=manager))
+        except (NotFound, Conflict) as error:
+            logger.debug("%s: is gone, or is another one by now: %s", ref, error)
+        except ApiError as error:
+            raise KubevmmError(f"{ref}: the API server does not take the status: {error}") from None
+        else:
+            with self._lock:
+                self._written[ref] = done.object
+
     def _record(self, ref: Ref, found: Object, reason: str, message: str, *, warning: bool) -> None:
         self.recorder.event(
             RESOURCES[ref.kind], found, reason, message, action="Reconcile", type="Warning" if warning else "Normal"
         )
 
 
-def guest_status(status: Mapping[str, Any], generation: int) -> dict[str, Any]:
-    """Return the status of a guest as the API has it; which node it is on is the controller's to say."""
-    out = {key: value for key, value in status.items() if key != "nodeName"}
-    observed = out.setdefault("observedGeneration", generation)
-    out["conditions"] = [{"observedGeneration": observed, **each} for each in out.get("conditions") or ()]
-    return out
-
-
-def node_state(node: str, status: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how one of several nodes stands to an object: its entry in ``status.nodes``."""
-    conditions = {each["type"]: each for each in status.get("conditions") or ()}
-    failed = next((each for each in conditions.values() if each["status"] == "False"), None)
-    synchronized = conditions.get("Synchronized") or {}
-    if synchronized.get("status") == "False":
-        state = "Failed"
-    elif failed is not None:
-        state = "Inactive"
-    else:
-        state = "Active"
-    out: dict[str, Any] = {"nodeName": node, "state": state}
-    if failed is not None and failed.get("message"):
-        out["message"] = failed["message"]
-    mine: Mapping[str, Any] = next(iter(status.get("nodes") or ()), {})
-    return {**{key: value for key, value in mine.items() if key not in ("state", "message")}, **out}
+def _later(one: Object, other: Object) -> bool:
+    """Say whether *one* is a later version of the same object than *other* (KEP-5504: they can be compared)."""
+    try:
+        return int(one.resource_version) > int(other.resource_version)
+    except ValueError:
+        return False

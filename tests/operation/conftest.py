@@ -89,20 +89,24 @@ class Cluster:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
         return found
 
-    def controller(self) -> Daemon:
-        return self.daemon("controller", "controller", "--no-elect", "--port", "0")
+    def find(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
+        """Return the object, and an empty one where there is none."""
+        found = self.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        return dict(json.loads(found)) if found else {}
 
-    def executor(self, node: str, libvirtd: Libvirtd) -> Daemon:
+    def controller(self, **environment: str) -> Daemon:
+        return self.daemon("controller", "controller", "--no-elect", "--port", "0", **environment)
+
+    def executor(self, node: str, libvirtd: Libvirtd, **environment: str) -> Daemon:
         state = self.folder / f"state-{node}"
         return self.daemon(
             f"executor-{node}", "executor.cli", "executor", "--node", node, "--connect", libvirtd.uri,
-            "--listen", "none", KUBEVMM_STATE=str(state),
+            "--listen", "none", KUBEVMM_STATE=str(state), **environment,
         )  # fmt: skip
 
     def daemon(self, name: str, *arguments: str, **environment: str) -> Daemon:
-        made = Daemon(
-            self.folder / f"{name}.log", *arguments, KUBECONFIG=str(self.control_plane.kubeconfig), **environment
-        )
+        environment = {"KUBECONFIG": str(self.control_plane.kubeconfig), **environment}
+        made = Daemon(self.folder / f"{name}-{len(self.daemons)}.log", *arguments, **environment)
         made.start()
         self.daemons.append(made)
         return made
