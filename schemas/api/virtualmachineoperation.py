@@ -30,11 +30,12 @@ class OperationType(StrEnum):
     POWER_OFF = "PowerOff"
     RESTART = "Restart"
     RESET = "Reset"
+    SOFT_REBOOT = "SoftReboot"
     PAUSE = "Pause"
     RESUME = "Resume"
     SAVE = "Save"
-    MIGRATE = "Migrate"
     RESTORE = "Restore"
+    MIGRATE = "Migrate"
     DUMP = "Dump"
     INJECT_NMI = "InjectNMI"
 
@@ -62,7 +63,7 @@ class StopParameters(Struct):
 
     grace_period_seconds: Annotated[
         int | None,
-        doc("How long the guest has before its power is cut; the guest's own grace period unless given.", minimum=0),
+        doc("How long the guest has before its power is cut; its own grace period unless given.", minimum=0),
     ] = None
     mode: Annotated[
         ShutdownMode | None, doc("How it is asked: ACPI, Agent, InitCtl or Signal; what answers first unless given.")
@@ -141,8 +142,8 @@ class VirtualMachineOperationSpec(Struct):
         Rule("self.type in ['Stop', 'Restart'] || !has(self.stop)", "stop goes with type Stop or Restart"),
         Rule("self.type == 'Migrate' || !has(self.migrate)", "migrate goes with type Migrate"),
         Rule(
-            "(self.type == 'Restore') == has(self.restore)",
-            "type Restore needs restore, with snapshotRef; no other has it",
+            "self.type == 'Restore' || !has(self.restore)",
+            "restore goes with type Restore",
         ),
         Rule("(self.type == 'Dump') == has(self.dump)", "type Dump needs dump, with poolRef; no other has it"),
     )
@@ -151,21 +152,24 @@ class VirtualMachineOperationSpec(Struct):
         OperationType,
         doc(
             "What to do: Start, Stop (ask the guest to shut down), PowerOff (cut its power), Restart (stop and "
-            "start), Reset (as its "
-            "button), Pause, Resume, Save (to disk, and off), Migrate, Restore (a snapshot), Dump (its memory) or "
-            "InjectNMI."
+            "start), Reset (as its button), SoftReboot (ask its system to reboot), Pause, Resume, Save (its memory to "
+            "disk, and off), Restore (go on from saved memory, or go back to a snapshot), Migrate, Dump (its memory) "
+            "or InjectNMI. The last three are refused for now."
         ),
     ]
     virtual_machine_ref: Annotated[OperationTarget, doc("The VirtualMachine that it is done to.")]
     stop: Annotated[StopParameters | None, doc("How to stop, for Stop and Restart.")] = None
     migrate: Annotated[MigrateParameters | None, doc("Where to and how, for Migrate.")] = None
-    restore: Annotated[RestoreParameters | None, doc("What to go back to, for Restore.")] = None
+    restore: Annotated[
+        RestoreParameters | None,
+        doc("The snapshot to go back to, for Restore; without it, on from saved memory."),
+    ] = None
     dump: Annotated[DumpParameters | None, doc("Where to write it, for Dump.")] = None
     active_deadline_seconds: Annotated[
         int | None, doc("From its creation on, how long it may take before it is given up.", minimum=1)
     ] = None
     ttl_seconds_after_finished: Annotated[
-        int | None, doc("How long after its end this object is deleted; kept unless given.", minimum=0)
+        int | None, doc("How long after its end this object is deleted; a day unless given.", minimum=0)
     ] = None
 
 
