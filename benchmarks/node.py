@@ -1,0 +1,229 @@
+"""How fast virtctl's engine is on a node, beside plain libvirt in the same run.
+
+    python -m benchmarks.node [--guests N] [--rounds N] [--starts N] [--output FILE]
+
+A pass over guests that are as they should be, against reading each one's XML; ``virtctl get vm`` against a Python
+program that only opens the connection and reads each one's XML, whole processes; a guest from apply to running, against
+the calls that ``virsh define`` and ``virsh start`` make of the same XML, through one connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import report
+from benchmarks.guests import ROOT, guests
+from executor.engine import apply as engine
+from executor.engine import ownership, source
+from executor.engine.objects import Ref
+from executor.hypervisor.errors import LibvirtError
+from executor.hypervisor.hypervisor import Hypervisor
+from tests.harness.libvirtd import Libvirtd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_OWN = re.compile(
+    r"(?P<head><source [^>]*\b(?:file|name|dev|volume)=')(?P<value>[^']*)'|(?P<nvram><nvram[^>]*>)([^<]+)<"
+)
+READS = "import sys, libvirt\nfor domain in libvirt.open(sys.argv[1]).listAllDomains():\n    domain.XMLDesc(0)\n"
+SMALL = """<domain type='qemu'><name>%s</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type></os><devices><serial type='pty'/></devices></domain>"""
+
+
+def _documents(count: int, kind: str) -> Iterator[str]:
+    """Yield different guests of *kind* with disks of their own, more than *count*: a driver may refuse some."""
+
+    def own(match: re.Match[str], number: int) -> str:
+        return f"{match[0][:-1]}-{number}{match[0][-1]}"
+
+    for number, text in enumerate(guests(2 * count)):
+        made = _OWN.sub(lambda match, number=number: own(match, number), text)  # type: ignore[misc]
+        made = re.sub(r"<domain type=(['\"])\w+\1", f"<domain type='{kind}'", made, count=1)
+        if kind == "qemu":
+            made = re.sub(r"<cpu .*?</cpu>|<cpu [^>]*/>", "", made, flags=re.DOTALL)
+            made = re.sub(r"machine='[^']*'", "machine='q35'", made)
+        yield made[made.index("<domain") :]
+
+
+def _define(hypervisor: Hypervisor, count: int, kind: str) -> source.Declarations:
+    """Define *count* guests and return them as objects, each of which says all of its guest."""
+    out = source.Declarations()
+    for text in _documents(count, kind):
+        try:
+            domain = hypervisor.domains.define(text)
+        except LibvirtError:
+            continue
+        ref = Ref("VirtualMachine", "default", domain.name)
+        out.objects.append(source.Declared(ref, ownership.object_of(domain, ref), "benchmark"))
+        if len(out.objects) == count:
+            break
+    return out
+
+
+def _managed(hypervisor: Hypervisor, count: int, kind: str) -> source.Declarations:
+    declared = _define(hypervisor, count, kind)
+    for done in engine.apply(hypervisor, declared):
+        if done.error is not None:
+            raise SystemExit(str(done.error))
+    return declared
+
+
+def _best(act: Callable[[], object], rounds: int) -> float:
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        act()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def _pass(hypervisor: Hypervisor, declared: source.Declarations) -> None:
+    for done in engine.apply(hypervisor, declared):
+        if done.result is None or str(done.result.outcome) != "unchanged":
+            raise SystemExit(f"{done.declared.ref}: {done.error or done.result}")
+
+
+def _reading(hypervisor: Hypervisor, *, both: bool) -> None:
+    for raw in hypervisor.connection.raw.listAllDomains():
+        raw.XMLDesc(0)
+        if both:
+            raw.XMLDesc(2)
+
+
+def passes(count: int, rounds: int) -> list[list[str]]:
+    """Measure passes over *count* unchanged guests."""
+    return [*_passes(count, rounds, running=False), *_passes(count, rounds, running=True)]
+
+
+def _passes(count: int, rounds: int, *, running: bool) -> list[list[str]]:
+    with Hypervisor("test:///default") as hypervisor:
+        declared = _define(hypervisor, count, "test")
+        for domain in hypervisor.domains.all():
+            if running and not domain.active:
+                domain.start()
+        for done in engine.apply(hypervisor, declared):
+            if done.error is not None:
+                raise SystemExit(str(done.error))
+        first = _best(lambda: _pass(hypervisor, declared), 1)
+        again = _best(lambda: _pass(hypervisor, declared), rounds)
+        xml = _best(lambda: _reading(hypervisor, both=False), rounds)
+        documents = _best(lambda: _reading(hypervisor, both=running), rounds)
+    what = "running" if running else "shut off"
+    found = {"each one's XML read": xml, "a pass": again, "a process's first pass": first}
+    return [
+        [f"{what}: {name}", f"{seconds * 1e3:.0f}", f"{seconds / xml:.2f}", f"{seconds / documents:.2f}"]
+        for name, seconds in found.items()
+    ]
+
+
+def _process(*command: str) -> None:
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+
+
+def _lists(uri: str, rounds: int) -> tuple[float, float]:
+    read = _best(lambda: _process(sys.executable, "-c", READS, uri), rounds)
+    return read, _best(lambda: _process(sys.executable, "-m", "executor.cli", "get", "vm", "-c", uri), rounds)
+
+
+def lists(count: int, rounds: int, daemon: str) -> list[list[str]]:
+    """Measure ``virtctl get vm`` of *count* guests, of the driver inside of the process and of a *daemon*'s."""
+    with tempfile.TemporaryDirectory() as folder, Hypervisor("test:///default") as hypervisor:
+        declared = _managed(hypervisor, count, "test")
+        texts = [hypervisor.domains.by_name(each.ref.name).xml(secure=True, inactive=True) for each in declared.objects]
+        path = Path(folder) / "node.xml"
+        path.write_text(f"<node>{''.join(texts)}</node>", encoding="utf-8")
+        inside = _lists(f"test://{path}", rounds)
+    with Hypervisor(daemon) as hypervisor:
+        _managed(hypervisor, count, "qemu")
+        behind = _lists(daemon, rounds)
+        for domain in hypervisor.domains.all():
+            domain.undefine()
+    return [
+        [f"{where}: {what}", f"{seconds * 1e3:.0f}", f"{seconds / read:.2f}"]
+        for where, (read, got) in (("test driver", inside), ("libvirtd", behind))
+        for what, seconds in (("a program that reads each one's XML", read), ("`virtctl get vm`", got))
+    ]
+
+
+def starts(count: int, daemon: str) -> list[list[str]]:
+    """Measure *count* guests from nothing to running, by turns with the calls that virsh makes and with the engine."""
+    ours: list[float] = []
+    plain: list[float] = []
+    with Hypervisor(daemon) as hypervisor:
+        for number in range(count + 1):
+            name = f"start-{number}"
+            domain = hypervisor.domains.define(SMALL % name)
+            obj: dict[str, Any] = ownership.object_of(domain, Ref("VirtualMachine", "default", name))
+            text = domain.xml(inactive=True)
+            domain.undefine()
+            began = time.perf_counter()
+            hypervisor.connection.raw.defineXML(text).create()
+            plain.append(time.perf_counter() - began)
+            _remove(hypervisor, name)
+            obj["spec"] |= {"runStrategy": "Always"}
+            declared = source.Declarations([source.Declared(Ref("VirtualMachine", "default", name), obj, "benchmark")])
+            began = time.perf_counter()
+            (done,) = engine.apply(hypervisor, declared)
+            ours.append(time.perf_counter() - began)
+            if done.error is not None:
+                raise SystemExit(str(done.error))
+            _remove(hypervisor, name)
+    # The first of each warms up.
+    one, two = median(plain[1:]), median(ours[1:])
+    return [
+        ["the calls of `virsh define` and `virsh start`", f"{one * 1e3:.0f}", "1.00"],
+        ["`apply` to running", f"{two * 1e3:.0f}", f"{two / one:.2f}"],
+    ]
+
+
+def _remove(hypervisor: Hypervisor, name: str) -> None:
+    domain = hypervisor.domains.by_name(name)
+    if not domain.active:
+        raise SystemExit(f"{name} does not run")
+    domain.destroy()
+    domain.undefine()
+
+
+def main() -> int:
+    """Measure, print, and keep the tables if a file is named."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.node", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--guests", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=15)
+    parser.add_argument("--output", type=Path, help="a Markdown file to keep the tables in")
+    options = parser.parse_args()
+    text = (
+        f"{options.guests:,} guests of some 7 kB of XML each, every one managed; the best of {options.rounds}. A pass "
+        "is `apply` of objects that are read already; of a guest that runs it reads two documents, its definition and "
+        "what runs. A process's first pass makes a plan for each guest.\n\n"
+    )
+    rows = passes(options.guests, options.rounds)
+    text += report.table(["a pass over unchanged guests", "ms", "x one XML each", "x what is read"], rows) + "\n\n"
+    with Libvirtd() as daemon:
+        listed = lists(options.guests, options.rounds, daemon.uri)
+        text += "Whole processes, start to end.\n\n" + report.table(["a list", "ms", "x"], listed) + "\n\n"
+        started = starts(options.starts, daemon.uri)
+    text += (
+        f"A guest of 16 MiB under QEMU in software; the median of {options.starts}, by turns.\n\n"
+        + report.table(["from nothing to running", "ms", "x"], started)
+        + "\n\n"
+        + report.machine("lxml", "libvirt-python")
+        + "\n"
+    )
+    sys.stdout.write(text)
+    if options.output is not None:
+        report.save(options.output, "On a node", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
