@@ -203,8 +203,9 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
         "stop goes with type Stop or Restart",
     ),
     (
-        "VirtualMachineOperation", {"type": "Restore", "virtualMachineRef": {"name": "a"}}, None,
-        "type Restore needs restore, with snapshotRef",
+        "VirtualMachineOperation",
+        {"type": "Save", "virtualMachineRef": {"name": "a"}, "restore": {"snapshotRef": {"name": "b"}}}, None,
+        "restore goes with type Restore",
     ),
     (
         "VirtualMachineOperation", {"type": "Dump", "virtualMachineRef": {"name": "a"}}, None,
@@ -252,6 +253,7 @@ ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
         {"type": "Restore", "virtualMachineRef": {"name": "a"}, "restore": {"snapshotRef": {"name": "b"}}},
         None,
     ),
+    ("VirtualMachineOperation", {"type": "Restore", "virtualMachineRef": {"name": "a"}}, None),
 ]
 
 
