@@ -106,11 +106,11 @@ def _key() -> str:
     for name in ("go.mod", "go.sum"):
         digest.update((MODULE / name).read_bytes())
     digest.update(repr((VERSION_VARIABLES, sorted(GO_ENVIRONMENT.items()), sorted(COMMANDS.items()))).encode())
-    versions = f"kubernetes-{_required('k8s.io/kubernetes')}-etcd-{_required(COMMANDS['etcd'])}"
+    versions = f"kubernetes-{required('k8s.io/kubernetes')}-etcd-{required(COMMANDS['etcd'])}"
     return f"{versions}-{platform.system().lower()}-{platform.machine()}-{digest.hexdigest()[:12]}"
 
 
-def _required(module: str) -> str:
+def required(module: str) -> str:
     """Return the version of ``module`` that go.mod requires, such as "v1.37.2"."""
     return _in_go_mod(rf"^\s+{re.escape(module)} (v\S+)$")[1]
 
@@ -145,7 +145,7 @@ def _locked(path: Path, report: Callable[[str], None]) -> Iterator[None]:
 
 def _build_one(go: Path, command: str, folder: Path) -> int:
     """Build one command into ``folder`` and return its size in bytes."""
-    version = _required("k8s.io/kubernetes")
+    version = required("k8s.io/kubernetes")
     ldflags = " ".join(["-s", "-w", *(f"-X {variable}={version}" for variable in VERSION_VARIABLES)])
     environment = {name: value for name, value in os.environ.items() if name not in GO_ENVIRONMENT_DROPPED}
     with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as scratch:

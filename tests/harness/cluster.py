@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.harness.build import CONTROL_PLANE, build
+from tests.harness import images
+from tests.harness.build import CONTROL_PLANE, build, required
 from tests.harness.controlplane import ControlPlane
 from tests.harness.errors import HarnessError, last_lines
 from tests.harness.node import Node, check_machine
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 CLUSTER = (*CONTROL_PLANE, "kube-controller-manager", "kube-scheduler", "kubelet")
 SERVICES = "10.0.0.0/24"
+# yamls/ run a second one, from its usual image.
+SCHEDULER = "registry.k8s.io/kube-scheduler"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Machine:
 class Cluster(ControlPlane):
     """A context manager that is a `ControlPlane` whose controllers and scheduler run, with ``nodes`` that are Ready.
 
-    ``images`` are archives of images that every node is given; ``scheduler_arguments`` come after the harness's own.
+    ``images`` are archives of images that every node is given, beside kube-scheduler's; ``scheduler_arguments`` come
+    after the harness's own.
     While it runs: ``nodes`` by name, ``controllers`` and ``scheduler`` (`Server`). Entering raises `HarnessError` with
     one line on what this machine lacks, before anything is built.
     """
@@ -65,12 +69,14 @@ class Cluster(ControlPlane):
             self._binaries = build(CLUSTER)
         super().__enter__()
         try:
+            name = f"{SCHEDULER}:{required('k8s.io/kubernetes')}"
+            scheduler = images.single(self.folder / "kube-scheduler.tar", name, self.program("kube-scheduler"))
             for machine in self._machines:
                 node = Node(
                     self, self.folder / machine.name, name=machine.name, stands=machine.stands, timeout=self._timeout
                 )
                 self.nodes[machine.name] = self._stack.enter_context(node)
-                for image in self._images:
+                for image in (*self._images, scheduler):
                     node.import_image(image)
             self._wait_for_accounts()
         except BaseException:

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.harness import cgroups, pause
+from tests.harness import cgroups, images
 from tests.harness.errors import HarnessError, last_lines
 from tests.harness.libvirtd import find_program
 from tests.harness.server import Server
@@ -146,7 +146,7 @@ class Node:
             self._connect()
             self._write_configuration()
             self.containerd = self.start_containerd()
-            self.import_image(pause.archive(self.folder / "pause.tar"))
+            self.import_image(images.pause(self.folder / "pause.tar"))
             self.kubelet = self.start_kubelet()
             self._wait_until_ready()
         except BaseException:
@@ -261,7 +261,7 @@ class Node:
         if plugins is None:
             raise HarnessError(f"there is no CNI plugin `bridge` in {', '.join(PLUGINS)}", hint=HINT)
         self._snapshotter = "overlayfs" if self._has_overlay() else "native"
-        text = CONTAINERD.format(folder=self.folder, pause=pause.NAME, snapshotter=self._snapshotter, plugins=plugins)
+        text = CONTAINERD.format(folder=self.folder, pause=images.PAUSE, snapshotter=self._snapshotter, plugins=plugins)
         (self.folder / "containerd.toml").write_text(text, encoding="utf-8")
         (self.folder / "cni").mkdir(exist_ok=True)
         _write_json(self.folder / "cni" / "10-bridge.conflist", _network())
