@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from analyser.yamlwriter import dump
 from executor.cli import messages
 from executor.cli.tables import table
-from executor.engine.listing import Query, listing
-from executor.hypervisor.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +19,9 @@ _WIDTH = 18
 
 def find(hypervisor: Hypervisor, kind: str, name: str, namespace: str) -> dict[str, Any]:
     """Return the object, with all of its status. Raises NotFound."""
+    from executor.engine.listing import Query, listing
+    from executor.hypervisor.errors import NotFound
+
     found = listing(hypervisor, Query(kind, namespace, (name,), detail=True)).objects
     if not found:
         where = "" if kind == "VirtualMachineNode" else f" in the namespace {namespace}"

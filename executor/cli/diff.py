@@ -63,14 +63,12 @@ def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
         return SAME
     secrets = {value for value in declared.secrets.values() if value}
     if found is None:
-        _line("+ ", f"{each.ref}: is not there yet")
+        line("+ ", f"{each.ref}: is not there yet")
         return DIFFERENT
     for difference in found:
         where = " (running)" if difference.running else ""
-        sys.stdout.write(messages.one_line(f"{each.ref}: {difference.path}{where}: {difference.cause}") + "\n")
-        for sign, value in (("- ", difference.actual), ("+ ", difference.desired)):
-            if value is not None:
-                _line(sign, _shown(difference.path, value, secrets))
+        show(f"{each.ref}: {difference.path}{where}: {difference.cause}")
+        values(difference.path, difference.actual, difference.desired, secrets)
     return DIFFERENT if found else SAME
 
 
@@ -97,7 +95,20 @@ def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations)
     return case.differences() if case.domain is not None else None
 
 
-def _line(sign: str, text: str) -> None:
+def show(text: str) -> None:
+    """Write a line that says where there is a difference."""
+    sys.stdout.write(messages.one_line(text) + "\n")
+
+
+def values(path: str, actual: Any, desired: Any, secrets: set[str]) -> None:
+    """Write what is at *path* and what should be, each a line of its own; None for nothing."""
+    for sign, value in (("- ", actual), ("+ ", desired)):
+        if value is not None:
+            line(sign, _shown(path, value, secrets))
+
+
+def line(sign: str, text: str) -> None:
+    """Write a line of one side, ``- `` or ``+ ``."""
     colour = {"+ ": "green", "- ": "red"}[sign]
     sys.stdout.write(messages.paint(messages.one_line(f"  {sign}{text}"), colour, sys.stdout) + "\n")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from executor.cli import messages
 from executor.cli.forms import Form, cells, text_of
-from executor.engine.listing import Query, listing
 from executor.engine.objects import kind_of, labels_of
 
 if TYPE_CHECKING:
@@ -17,10 +16,12 @@ if TYPE_CHECKING:
     from executor.cli.jsonpath import Path
     from executor.hypervisor.hypervisor import Hypervisor
 
+Column: TypeAlias = tuple[str, str, bool]
+
 _READY: Final = ("READY", "status.conditions.Ready", False)
 
 # By kind: head, path, and whether it shows with -o wide only.
-COLUMNS: Final[Mapping[str, tuple[tuple[str, str, bool], ...]]] = {
+COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     "VirtualMachine": (
         ("AGE", "age", False), ("STATUS", "status.printableStatus", False), _READY,
         ("NODE", "status.nodeName", True), ("IP", "status.interfaces.0.ipAddress", True),
@@ -71,13 +72,15 @@ def show(
     labels: bool = False,
 ) -> int:
     """Write what is *asked* for (names by kind) to standard output; return the exit code."""
+    from executor.engine.listing import Query, listing
+
     code = 0
     documents: list[dict[str, Any]] = []
     brief = sort_by is None and not form.detail
     for kind, names in asked.items():
         found = listing(hypervisor, Query(kind, namespace, names, selector, unmanaged, detail=form.detail, brief=brief))
         if sort_by is not None:
-            found.objects.sort(key=lambda obj: _sortable(sort_by.values(obj)))
+            found.objects.sort(key=lambda obj: sortable(sort_by.values(obj)))
         for name in names:
             if not any(obj["metadata"]["name"] == name for obj in found.objects):
                 missing(kind, name, namespace)
@@ -108,7 +111,7 @@ def missing(kind: str, name: str, namespace: str | None) -> None:
     messages.error(f"{kind.lower()}/{name} is not found{where}", hint=hint)
 
 
-def _sortable(values: list[Any]) -> tuple[bool, str, Any]:
+def sortable(values: list[Any]) -> tuple[bool, str, Any]:
     """Return a key that puts numbers in their order, text in its own, and what has no value first."""
     first = values[0] if values else None
     number = isinstance(first, (int, float))
@@ -128,12 +131,24 @@ def _count(kind: str, count: int) -> None:
 
 
 class Columns:
-    """The columns of a table of one kind; ``many`` kinds in one output have theirs before the name."""
+    """The columns of a table of one kind; ``many`` kinds in one output have theirs before the name.
 
-    def __init__(self, kind: str, form: Form, namespaces: bool, *, many: bool = False, labels: bool = False) -> None:
+    ``columns`` are those that there are, as in `COLUMNS`.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        form: Form,
+        namespaces: bool,
+        *,
+        many: bool = False,
+        labels: bool = False,
+        columns: Mapping[str, tuple[Column, ...]] = COLUMNS,
+    ) -> None:
         self._kind = kind
         self._custom = form.columns
-        self._columns = [each for each in COLUMNS.get(kind, _OTHERS) if form.word == "wide" or not each[2]]
+        self._columns = [each for each in columns.get(kind, _OTHERS) if form.word == "wide" or not each[2]]
         self._namespaces = namespaces and kind != "VirtualMachineNode"
         self._many = many
         self._labels = labels

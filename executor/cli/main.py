@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +26,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def show_version_if(wanted: bool) -> None:
+    """Show the version, and nothing else, where that is *wanted*."""
     if wanted:
         show_version()
         raise typer.Exit
@@ -33,11 +35,26 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001  (its callback has acted)
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=show_version_if)
     ] = False,
+    context: Annotated[
+        str, typer.Option("--context", metavar="NAME", help="Talk to this cluster, as `kubectl virt` does.")
+    ] = "",
+    kubeconfig: Annotated[
+        str, typer.Option("--kubeconfig", metavar="FILE", help="Talk to the cluster that this file names.")
+    ] = "",
 ) -> None:
     """libvirt XML to typed Kubernetes YAML and back; libvirt guests, declared."""  # noqa: D403  (its name)
+    given = {"context": context, "kubeconfig": kubeconfig}
+    handed_on(ctx, {name: value for name, value in given.items() if value})
+
+
+def handed_on(ctx: typer.Context, given: Mapping[str, str]) -> None:
+    """Give options that stand before the verb to whichever verb it is."""
+    if given:
+        ctx.default_map = dict.fromkeys(ctx.command.commands, given)  # type: ignore[attr-defined]  # a group's
 
 
 _INTERRUPTED = 130
@@ -52,12 +69,17 @@ def _close_output() -> None:
 
 
 def main() -> None:
-    """Run virtctl and leave with its exit code: 0, 1 (error, or a difference found), 2 (usage)."""
+    """Run virtctl, see `run`."""
+    run(app, "virtctl")
+
+
+def run(app: typer.Typer, name: str) -> None:
+    """Run *app* as *name* and leave with its exit code: 0, 1 (error, or a difference found), 2 (usage)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What YAML is, and XML without a declaration, whatever the locale says.
         sys.stdout.reconfigure(encoding="utf-8")
     try:
-        code = app(standalone_mode=False, prog_name="virtctl")
+        code = app(standalone_mode=False, prog_name=name)
     except _UsageError as error:
         error.show()
         code = error.exit_code

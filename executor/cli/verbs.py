@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import MutableMapping
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Convert and import": ("convert", "validate", "compare", "explain", "import", "export"),
@@ -34,6 +35,11 @@ BARE: Final = ("events", "explain", "top", "version")
 
 _FUNCTIONS: Final = {"import": ("import_", "import_estate")}
 """The verbs that are no names in Python: their modules and functions."""
+
+CLUSTER: Final = ("context", "kubeconfig")
+"""The options that name a cluster, before a verb or behind it; the verb is then the cluster's."""
+
+_OF_CLUSTER: Final = re.compile(rf"--({'|'.join(CLUSTER)})(=|$)")
 
 EXITS: Final = "Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."
 _EXITS: Final = {
@@ -80,15 +86,16 @@ class Group(TyperGroup):
 class _Commands(MutableMapping[str, Any]):
     """The verbs by name, made as they are asked for; what typer adds itself is kept beside them."""
 
-    def __init__(self, added: Mapping[str, Any]) -> None:
+    def __init__(self, added: Mapping[str, Any], names: Sequence[str], make: Callable[[str], Any]) -> None:
         self._made = dict(added)
-        self._names = list(dict.fromkeys([*(name for verbs in SECTIONS.values() for name in verbs), *added]))
+        self._names = list(dict.fromkeys([*names, *added]))
+        self._make = make
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             if name not in self._names:
                 raise KeyError(name)
-            self._made[name] = command(name)
+            self._made[name] = self._make(name)
         return self._made[name]
 
     def __setitem__(self, name: str, made: Any) -> None:
@@ -105,11 +112,29 @@ class _Commands(MutableMapping[str, Any]):
 
 
 class Verbs(Group):
-    """All of virtctl."""
+    """All of virtctl; its verbs are made by ``make``, and shown by ``sections``."""
+
+    sections: Mapping[str, tuple[str, ...]] = SECTIONS
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = _Commands(self.commands)
+        names = [name for verbs in self.sections.values() for name in verbs]
+        self.commands = _Commands(self.commands, names, self.make)
+
+    def make(self, name: str) -> Any:
+        """Return the verb *name* as click has it."""
+        return command(name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the verb that is the first of *args*: another one, where they or what stands before name a cluster."""
+        before = any(ctx.params.get(name) for name in CLUSTER)
+        if before or any(_OF_CLUSTER.match(word) for word in takewhile("--".__ne__, args[1:])):
+            from executor.cli.cluster.verbs import on_cluster
+
+            made = on_cluster(args[0])
+            if made is not None:
+                return args[0], made, args[1:]
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
         """Return the verbs' names, in the order of the help."""
@@ -118,7 +143,7 @@ class Verbs(Group):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the verbs by section, each with the whole first sentence of its help."""
         width = max(map(len, self.commands))
-        for title, names in SECTIONS.items():
+        for title, names in self.sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), summary(self.commands[name])) for name in names])
         formatter.write_paragraph()
@@ -162,9 +187,13 @@ def command(name: str) -> Any:
         for each in loaded.app.registered_commands:
             each.cls, each.epilog = Verb, EXITS
         return typer.main.get_command(_plain(loaded.app))
+    return made(name, getattr(loaded, function), _EXITS.get(name, EXITS), bare=name in BARE)
+
+
+def made(name: str, function: Callable[..., Any], exits: str, *, bare: bool) -> Any:
+    """Return *function* as click has a verb; a *bare* one does something where nothing else is said."""
     alone = _plain(typer.Typer())
-    made = alone.command(name, cls=Verb, no_args_is_help=name not in BARE, epilog=_EXITS.get(name, EXITS))
-    made(getattr(loaded, function))
+    alone.command(name, cls=Verb, no_args_is_help=not bare, epilog=exits)(function)
     return typer.main.get_command(alone)
 
 

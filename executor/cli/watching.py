@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from executor.cli import messages
 from executor.cli.forms import text_of
 from executor.cli.getting import Columns, missing
-from executor.engine.watching import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from executor.cli.forms import Form
     from executor.engine.listing import Query
-    from executor.engine.watching import Change
     from executor.hypervisor.hypervisor import Hypervisor
+
+
+class Change(Protocol):
+    """One object that changed, as it is now, or as it was last where it is gone."""
+
+    @property
+    def what(self) -> str:
+        """``ADDED``, ``MODIFIED`` or ``DELETED``."""
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The object."""
 
 
 def watch(
@@ -34,6 +44,8 @@ def watch(
 
     With *only* what is there at first is left out; with *events* each change says what it is.
     """
+    from executor.engine.watching import changes
+
     told = changes(hypervisor, queries, lost=lambda error: messages.note(f"{error}; trying again"))
     first = next(told)
     absent = [(query, name) for query in queries for name in query.names if not _has(first, query.kind, name)]
@@ -41,7 +53,7 @@ def watch(
         for query, name in absent:
             missing(query.kind, name, query.namespace)
         return 1
-    printer = Printer(queries, form, events=events, heads=heads, labels=labels)
+    printer = Printer(columns_of(queries, form, labels=labels), form, events=events, heads=heads)
     _write(printer.text([] if only else first))
     for batch in told:
         _write(printer.text(batch))
@@ -58,22 +70,25 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-class Printer:
-    """Changes as text; columns of a table are as wide as what was in them so far."""
+def columns_of(queries: Sequence[Query], form: Form, *, labels: bool = False) -> dict[str, Columns]:
+    """Return the columns of the tables of *queries*, by kind."""
+    many = len(queries) > 1
+    return {
+        each.kind: Columns(each.kind, form, each.namespace is None or each.unmanaged, many=many, labels=labels)
+        for each in queries
+    }
 
-    def __init__(
-        self, queries: Sequence[Query], form: Form, *, events: bool = False, heads: bool = True, labels: bool = False
-    ) -> None:
+
+class Printer:
+    """Changes as text; *columns*, by kind, are as wide as what was in them so far."""
+
+    def __init__(self, columns: Mapping[str, Columns], form: Form, *, events: bool = False, heads: bool = True) -> None:
         self._form = form
         self._events = events
         self._heads = heads
         self._headed: set[str] = set()
         self._widths: dict[str, list[int]] = {}
-        many = len(queries) > 1
-        self._columns = {
-            each.kind: Columns(each.kind, form, each.namespace is None or each.unmanaged, many=many, labels=labels)
-            for each in queries
-        }  # fmt: skip
+        self._columns = columns
 
     def text(self, batch: Sequence[Change]) -> str:
         """Return what is written for *batch*."""

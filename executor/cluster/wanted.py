@@ -19,7 +19,7 @@ ORPHAN: Final = "orphan"
 """The finalizer that `kubectl delete --cascade=orphan` sets."""
 
 _KEPT: Final = ("name", "namespace", "uid", "generation", "labels", "creationTimestamp")
-_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def ref_of(kind: str, found: Object) -> Ref:
@@ -32,7 +32,7 @@ def declared(ref: Ref, found: Object) -> Declared:
     whole = found.decode()
     metadata: Mapping[str, Any] = whole["metadata"]
     kept = {key: metadata[key] for key in _KEPT if key in metadata}
-    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != _APPLIED}
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
     if annotations:
         kept["annotations"] = annotations
     obj = {

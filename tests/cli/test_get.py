@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.cli.forms import form
-from executor.cli.watching import Printer
+from executor.cli.watching import Printer, columns_of
 from executor.engine.listing import Query
 from executor.engine.watching import changes
 from executor.hypervisor.hypervisor import Hypervisor
@@ -105,7 +105,7 @@ WATCHED: dict[str, tuple[str, bool, list[str]]] = {
 def test_each_change_is_a_row_below_one_head(node: Hypervisor, output: str, events: bool, expected: list[str]) -> None:
     wanted = form(output)
     queries = [Query("VirtualMachine", "default", ("web-1",), unmanaged=True, detail=wanted.detail)]
-    printer, told = Printer(queries, wanted, events=events), changes(node, queries)
+    printer, told = Printer(columns_of(queries, wanted), wanted, events=events), changes(node, queries)
     said = printer.text(next(told))
     node.domains.by_name("web-1").destroy()
     said += printer.text(next(told))
@@ -114,7 +114,7 @@ def test_each_change_is_a_row_below_one_head(node: Hypervisor, output: str, even
 
 def test_a_change_as_json_is_an_event_of_kubernetes(node: Hypervisor) -> None:
     queries = [Query("VirtualMachine", "default", ("web-1",), unmanaged=True)]
-    text = Printer(queries, form("json"), events=True).text(next(changes(node, queries)))
+    text = Printer({}, form("json"), events=True).text(next(changes(node, queries)))
     found = json.loads(text)
     assert (found["type"], found["object"]["metadata"]["name"]) == ("ADDED", "web-1")
 
