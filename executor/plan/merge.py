@@ -114,6 +114,8 @@ class _Merge:
             merged = self.value(where, key, found, value, said, last, kind, (*path, key))
             if merged is not None:
                 out[key] = merged
+            elif key in out:
+                del out[key]
         kept = rules.KEPT.get(kind.name, frozenset())
         for key, said in last.items():
             if key in wanted or key not in actual or key in rules.KEPT_EVERYWHERE:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from executor.engine import nodes
+from executor.engine import nodename, nodes
 from executor.engine.listing import Query, listing
 from schemas.api.virtualmachinenode import VirtualMachineNodeStatus
 from tests.engine.objects import apply, vm
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _status(hypervisor: Hypervisor) -> dict[str, Any]:
     (found,) = listing(hypervisor, Query("VirtualMachineNode", detail=True)).objects
-    assert found["metadata"]["name"] == nodes.node_name(hypervisor)
+    assert found["metadata"]["name"] == nodename.node_name(hypervisor)
     # A key that the schema does not have would be an error.
     msgspec.convert(found["status"], VirtualMachineNodeStatus)
     return dict(found["status"])

@@ -31,6 +31,13 @@ CASES: dict[str, tuple[Node, Node | None, Node, Node, dict[str, str]]] = {
     "what was taken away is back": ({}, {"title": "t"}, {"title": "t"}, {"title": "t"}, {"title": "changed outside"}),
     "the first time": ({"title": "x"}, None, {"title": "t"}, {"title": "t"}, {"title": "not applied yet"}),
     "no longer said": ({"title": "t"}, {"title": "t"}, {}, {}, {"title": "spec changed"}),
+    "a list that is empty now": (
+        {"devices": {"disks": [FILE], "emulator": "/e"}},
+        {"devices": {"disks": [FILE]}},
+        {"devices": {"disks": []}},
+        {"devices": {"emulator": "/e"}},
+        {"devices.disks[vda]": "spec changed"},
+    ),
     "gone by itself": ({}, {"title": "t"}, {}, {}, {}),
     "a presence no longer said": (
         {"features": {"acpi": {}, "apic": {}}},
