@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.quantities import in_bytes
+from schemas.requests import quantity, requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +18,6 @@ MARK: Final = "kubevmm.io/guest"
 
 PAUSE: Final = "registry.k8s.io/pause:3.10"
 _LONGEST: Final = 63 - len("-placement")
-_MEBIBYTE: Final = 1 << 20
 
 
 def name_of(guest: str) -> str:
@@ -30,7 +28,7 @@ def name_of(guest: str) -> str:
 def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "") -> dict[str, Any]:
     """Return the Pod for the VirtualMachine *guest*; with *node* it goes there or nowhere."""
     metadata, spec = guest["metadata"], guest.get("spec") or {}
-    amounts = requests(spec.get("domain") or {})
+    amounts = amounts_of(spec.get("domain") or {})
     out: dict[str, Any] = {
         "schedulerName": SCHEDULER,
         "automountServiceAccountToken": False,
@@ -74,27 +72,14 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "") -> dict[st
     }  # fmt: skip
 
 
-def requests(domain: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the guest takes of its node: its vCPUs, its memory, and about what its QEMU takes beside that."""
-    vcpu = domain.get("vcpu") or {}
-    vcpus = int((vcpu.get("current") or vcpu.get("value") or 1) if isinstance(vcpu, dict) else vcpu)
-    memory = in_bytes(domain.get("memory", 0))
-    own = 64 * _MEBIBYTE + vcpus * 8 * _MEBIBYTE + memory // 512
-    out = {"cpu": str(vcpus), MARK: "1"}
-    pages = (domain.get("memoryBacking") or {}).get("hugepages")
-    if pages is not None:
-        first: Mapping[str, Any] = next(iter((pages or {}).get("pages") or ()), {})
-        out[f"hugepages-{_quantity(in_bytes(first.get('size', 0)) or 2 * _MEBIBYTE)}"] = _quantity(memory)
-        memory = 0
-    out["memory"] = f"{math.ceil((memory + own) / _MEBIBYTE)}Mi"
-    return out
+def amounts_of(domain: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the guest's Pod asks for."""
+    wanted = requests(domain)
+    return {MARK: "1"} | {name: str(n) if name == "cpu" else _quantity(name, n) for name, n in wanted.items()}
 
 
-def _quantity(count: int) -> str:
-    for shift, unit in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
-        if count and count % (1 << shift) == 0:
-            return f"{count >> shift}{unit}"
-    return str(count)
+def _quantity(name: str, count: int) -> str:
+    return f"{count >> 20}Mi" if name == "memory" else quantity(count)
 
 
 def _pinned(affinity: Mapping[str, Any], node: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.quantities import in_bytes
@@ -16,10 +16,11 @@ _HEX: Final = 16
 
 @dataclass(frozen=True)
 class Demand:
-    """What a guest needs; sizes are bytes, empty is anything. ``huge_pages`` are bytes by size of page, 0 for any.
+    """What a guest needs; sizes are bytes, empty is anything.
 
-    ``pools`` and ``networks`` are libvirt's names; ``pool_refs``, ``network_refs`` and ``disks`` are objects, as
-    (namespace, name). ``devices`` are PCI addresses as VirtualMachineNodes have them.
+    ``huge_pages`` are sizes of page, 0 for any, and bytes of them. ``pools`` and ``networks`` are libvirt's names;
+    ``pool_refs``, ``network_refs`` and ``disks`` are objects, as (namespace, name). ``devices`` are PCI addresses as
+    VirtualMachineNodes have them.
     """
 
     type: str = ""
@@ -32,7 +33,7 @@ class Demand:
     cpu_features: frozenset[str] = frozenset()
     vcpus: int = 1
     memory: int = 0
-    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    huge_pages: tuple[tuple[int, int], ...] = ()
     numa_nodes: frozenset[int] = frozenset()
     pools: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
@@ -86,13 +87,13 @@ def _vcpus(value: Any) -> int:
     return int(most) if isinstance(most, int) else 1
 
 
-def _huge_pages(backing: Mapping[str, Any], memory: int) -> dict[int, int]:
+def _huge_pages(backing: Mapping[str, Any], memory: int) -> tuple[tuple[int, int], ...]:
     pages = backing.get("hugepages")
     if pages is None:
-        return {}
+        return ()
     sizes = [in_bytes(each.get("size", 0)) for each in _list(_map(pages).get("pages"))]
     # Which of several sizes takes how much is by NUMA cell; all of it of the first is the safe side.
-    return {(sizes or [0])[0]: memory}
+    return (((sizes or [0])[0], memory),)
 
 
 def _numa_nodes(tune: Mapping[str, Any]) -> frozenset[int]:

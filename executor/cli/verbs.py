@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Convert and import": ("convert", "validate", "compare", "explain", "import", "export"),
+    "Convert and import": ("convert", "validate", "compare", "explain", "import", "export", "fit"),
     "Declare": ("apply", "diff", "get", "edit", "delete", "wait", "adopt", "release", "agent", "executor"),
     "Run guests": (
         "start", "stop", "restart", "reset", "softreboot", "pause", "resume", "save", "restore", "console", "vnc",

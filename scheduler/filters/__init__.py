@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.filters import cpu, devices, firmware, huge_pages, machine, network, readiness, storage, topology
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from scheduler.demand import Demand
     from scheduler.places import Places
@@ -29,10 +29,13 @@ FILTERS: Final[Mapping[str, Filter]] = {
 """In the order in which they are asked: the first that refuses says why."""
 
 
-def refusal(demand: Demand, supply: Supply, places: Places) -> str:
-    """Return why the node *supply* cannot run what asks for *demand*; empty if it can."""
-    for refuses in FILTERS.values():
-        why = refuses(demand, supply, places)
+def refusal(demand: Demand, supply: Supply, places: Places, ignored: Container[str] = ()) -> str:
+    """Return why the node *supply* cannot run what asks for *demand*; empty if it can.
+
+    Filters named in *ignored* are not asked.
+    """
+    for name, refuses in FILTERS.items():
+        why = "" if name in ignored else refuses(demand, supply, places)
         if why:
             return why
     return ""

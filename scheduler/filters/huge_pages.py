@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def refuses(demand: Demand, supply: Supply, places: Places) -> str:
     """Return why its memory does not fit, empty if it does."""
     del places
-    for page, wanted in demand.huge_pages.items():
+    for page, wanted in demand.huge_pages:
         has = supply.huge_pages.get(page, 0) if page else max(supply.huge_pages.values(), default=0)
         if has < wanted:
             return f"has not enough huge pages{f' of {page >> 10} KiB' if page else ''}"

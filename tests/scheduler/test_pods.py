@@ -26,12 +26,12 @@ def test_it_asks_for_the_guests_vcpus_and_memory_and_what_its_emulator_takes() -
     ("vcpu", "cpu"), [({"value": 4, "current": 2}, "2"), ({"value": 4}, "4"), (3, "3"), ({}, "1"), (None, "1")]
 )
 def test_vcpus_that_are_off_line_take_nothing(vcpu: Any, cpu: str) -> None:
-    assert pods.requests({"memory": "1Gi", "vcpu": vcpu})["cpu"] == cpu
+    assert pods.amounts_of({"memory": "1Gi", "vcpu": vcpu})["cpu"] == cpu
 
 
 @pytest.mark.parametrize(("pages", "name"), [({"pages": [{"size": "1Gi"}]}, "hugepages-1Gi"), ({}, "hugepages-2Mi")])
 def test_huge_pages_are_asked_for_in_place_of_memory(pages: dict[str, Any], name: str) -> None:
-    wanted = pods.requests({"memory": "4Gi", "memoryBacking": {"hugepages": pages}})
+    wanted = pods.amounts_of({"memory": "4Gi", "memoryBacking": {"hugepages": pages}})
     assert wanted[name] == "4Gi"
     assert wanted["memory"] == "80Mi"
 
