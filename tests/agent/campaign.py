@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import os
 import random
 import re
@@ -329,7 +330,8 @@ class Campaign:
 
 
 def _is_ready(agent: Process) -> bool:
-    with contextlib.suppress(OSError):
+    # It may be struck in the middle of its answer.
+    with contextlib.suppress(OSError, http.client.HTTPException):
         return agent.get("/readyz")[0] == 200
     return False
 
