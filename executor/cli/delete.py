@@ -42,7 +42,7 @@ def delete(
       virtctl delete vm/web-1 vm/web-2 --force
       virtctl delete vm -l app=web
     """
-    from executor.cli.refs import parse
+    from executor.cli.refs import WITHOUT_DATA, parse
     from executor.engine import remove
     from executor.engine.objects import Ref
     from executor.hypervisor.errors import NotFound
@@ -50,7 +50,7 @@ def delete(
     if bool(what) == bool(filename):
         raise typer.BadParameter("name either objects or files")
     many = bool(selector) or every
-    asked = parse(what or [], bare="" if many else "VirtualMachine") if what else {}
+    asked = parse(what or [], bare="" if many else "VirtualMachine", every=WITHOUT_DATA) if what else {}
     if many and (filename or any(asked.values())):
         raise typer.BadParameter("-l and --all choose from a kind: name a kind, and no objects")
     if filename:

@@ -81,7 +81,7 @@ def _differences(hypervisor: Hypervisor, each: Declared, declared: Declarations)
     if other:
         return other
     if each.ref.kind in definitions.KINDS:
-        place = definitions.look(hypervisor, each)
+        place = definitions.look(hypervisor, each, declared)
         return place.differences() if place.found is not None else None
     if each.ref.kind == disks.KIND:
         return disks.differences(hypervisor, each, declared)

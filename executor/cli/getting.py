@@ -74,7 +74,7 @@ def show(
     """Write what is *asked* for (names by kind) to standard output; return the exit code."""
     from executor.engine.listing import Query, listing
 
-    code = 0
+    code = shown = 0
     documents: list[dict[str, Any]] = []
     brief = sort_by is None and not form.detail
     for kind, names in asked.items():
@@ -97,8 +97,9 @@ def show(
                 sys.stdout.write("\n")
         if found.unmanaged and not names:
             _count(kind, found.unmanaged)
-        elif not found.objects and not names and len(asked) == 1:
-            messages.note(f"nothing found{f' in the namespace {namespace}' if namespace else ''}")
+        shown += len(found.objects) + found.unmanaged * (not names)
+    if not shown and not any(asked.values()) and not form.whole:
+        messages.note(f"nothing found{f' in the namespace {namespace}' if namespace else ''}")
     if form.whole and (documents or not code):
         sys.stdout.write(text_of(documents, form, single=len(documents) == 1 and any(asked.values())))
     return code

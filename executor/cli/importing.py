@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyser.importer.items import Item
+    from analyser.report.report import Report
 
 _NAMED = 20
 
@@ -29,13 +30,7 @@ def import_all(
     as_json: bool, force: bool,
 ) -> int:  # fmt: skip
     """Import *sources* into the folder *output*; return the exit code, 1 if anything of it failed."""
-    if node is not None and object_name(node) != node:
-        raise KubevmmError(f"{node!r} is no node's name")
-    uris = [source for source in sources if "://" in source]
-    folders = tuple(source for source in sources if "://" not in source)
-    request = Request(folders, output, namespace, infrastructure, node, jobs, force)
-    with _progress() as progress:
-        report = run(request, chain(*(_live(uri, node) for uri in uris)), progress)
+    report = imported(sources, output, namespace, infrastructure, node, jobs, force=force)
     for failure in report.failures[:_NAMED]:
         messages.error(failure["text"], hint=failure.get("hint"))
     if report.failed > _NAMED:
@@ -52,6 +47,20 @@ def import_all(
             f"{report.secrets} guests' passwords are in {output}/*/*-secrets.yaml: seal these before they go to git"
         )
     return 1 if report.failed else 0
+
+
+def imported(
+    sources: list[str], output: Path, namespace: str | None, infrastructure: str, node: str | None, jobs: int, *,
+    force: bool = False,
+) -> Report:  # fmt: skip
+    """Import *sources* into the folder *output* with progress on a terminal. Raises KubevmmError."""
+    if node is not None and object_name(node) != node:
+        raise KubevmmError(f"{node!r} is no node's name")
+    uris = [source for source in sources if "://" in source]
+    folders = tuple(source for source in sources if "://" not in source)
+    request = Request(folders, output, namespace, infrastructure, node, jobs, force)
+    with _progress() as progress:
+        return run(request, chain(*(_live(uri, node) for uri in uris)), progress)
 
 
 def _live(uri: str, node: str | None) -> Iterator[Item]:

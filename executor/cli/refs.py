@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parse(words: Sequence[str], *, bare: str = "") -> dict[str, tuple[str, ...]]:
+WITHOUT_DATA: Final = ("VirtualMachine", "VirtualMachineNetwork", "VirtualMachineStoragePool")
+"""The kinds behind which no data goes when they are deleted."""
+
+
+def parse(words: Sequence[str], *, bare: str = "", every: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
     """Return the names by kind that *words* ask for, no names where a whole kind is.
 
-    ``all`` is every kind, ``vm,vmnet`` are two. A word that is no kind, and stands behind none, is a name of the kind
-    *bare*. Raises a usage error for what is no kind at all.
+    ``all`` is every kind that a namespace has, or those of *every*, ``vm,vmnet`` are two. A word that is no kind, and
+    stands behind none, is a name of the kind *bare*. Raises a usage error for what is no kind at all.
     """
-    from executor.engine.objects import KINDS, kind_of
+    from executor.engine.objects import KINDS, OF_CLUSTERS, kind_of
 
     known = ", ".join(kind.short for kind in KINDS[:6])
     if any("/" in word for word in words):
@@ -29,7 +33,8 @@ def parse(words: Sequence[str], *, bare: str = "") -> dict[str, tuple[str, ...]]
             out[kind.name] = (*out.get(kind.name, ()), name)
         return out
     if words and words[0].lower() == "all" and len(words) == 1:
-        return dict.fromkeys(("VirtualMachine", "VirtualMachineNetwork", "VirtualMachineStoragePool"), ())
+        whole = [kind.name for kind in KINDS if kind.namespaced and kind.name not in OF_CLUSTERS]
+        return dict.fromkeys(every or whole, ())
     if len(words) == 1 and "," in words[0]:
         several = [kind_of(word) for word in words[0].split(",")]
         if all(several):

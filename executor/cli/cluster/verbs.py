@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Guests": ("get", "describe", "start", "stop", "restart", "diff"),
+    "Estates": ("import",),
     "Documents": ("convert", "validate", "compare", "explain"),
     "kubectl virt itself": ("version",),
 }
@@ -19,6 +20,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 
 OWN: Final[Mapping[str, tuple[str, str]]] = {
     **{name: (name, name) for name in SECTIONS["Guests"]},
+    "import": ("import_", "import_estate"),
 }
 """Those that are this package's: their modules and functions. The others need no cluster, and are virtctl's."""
 
