@@ -35,6 +35,9 @@ DURATION: Final = 40
 LOOK: Final = 60.0
 """Seconds between looks at what the node has; only a change is written."""
 
+SOON: Final = 1.0
+"""Seconds between an event and the look at what it changed."""
+
 _NODES: Final = RESOURCES["VirtualMachineNode"]
 
 
@@ -75,8 +78,11 @@ class Report:
                     last = status
             except (ApiError, LibvirtError) as error:
                 logger.warning("the node's status was not written: %s", error)
-            self._again.clear()
             await _wait(stop, LOOK, self._again)
+            if self._again.is_set():
+                # Events come in crowds.
+                await _wait(stop, SOON)
+                self._again.clear()
 
     def _look(self) -> dict[str, Any]:
         status: dict[str, Any] = dict(node(self._hypervisor)["status"])
