@@ -132,7 +132,7 @@ class DefinitionReconciler:
             if self._fleet.gone(name):
                 await spread.forget(self._client, self._resource, found, name)
                 continue
-            left.append(_why(name, entry, self._fleet))
+            left.append(spread.why(name, entry, self._fleet))
         if not left:
             await finalizers.remove(self._client, self._resource, found, spread.FINALIZER)
             return
@@ -190,13 +190,3 @@ def quantity(number: int) -> str:
         if number and number % factor == 0:
             return f"{number // factor}{unit}"
     return str(number)
-
-
-def _why(name: str, entry: Mapping[str, Any], fleet: Fleet) -> str:
-    node = fleet.get(name)
-    if node is None or not node.ready:
-        return (
-            f"{name}: its executor does not report; if it never comes back, delete the VirtualMachineNode {name}, "
-            "and what it has stays there"
-        )
-    return f"{name}: {entry['message']}" if entry.get("message") else name

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.definitions import DefinitionReconciler
+from controller.disks import DiskReconciler, moves_disk, moves_guest
 from controller.fleet import Fleet
+from controller.images import ImageReconciler
 from controller.liveness import Liveness
 from controller.nodes import NodeReconciler, changes_labels, changes_readiness
-from controller.resources import MACHINES, NETWORKS, NODES, POOLS
+from controller.resources import DISKS, GUESTS, IMAGES, MACHINES, NETWORKS, NODES, POOLS, SNAPSHOTS
+from controller.snapshots import SnapshotReconciler
+from controller.stranded import StrandedReconciler, changes_node
 from kube.builder import Builder
 from kube.object import Key
 from kube.pages import Selection
@@ -50,6 +54,44 @@ def add(manager: Manager, client: Client, namespace: str, instance: str) -> None
             .watches(MACHINES, definitions.every, changes_labels)
             .complete(definitions.reconcile)
         )
+    _add_placed(manager, client, fleet, recorder)
+
+
+def _add_placed(manager: Manager, client: Client, fleet: Fleet, recorder: Recorder) -> None:
+    """Add the reconcilers of what is on one node, and of images, which disks need."""
+    disks = DiskReconciler(manager, client, fleet)
+    (
+        Builder(manager, "disks")
+        .for_(DISKS, any_change)
+        .watches(POOLS, disks.of_pool)
+        .watches(GUESTS, disks.of_guest, moves_guest)
+        .watches(NODES, disks.of_node, changes_readiness)
+        .complete(disks.reconcile)
+    )
+    images = ImageReconciler(manager, client, fleet, recorder)
+    (
+        Builder(manager, "images")
+        .for_(IMAGES, any_change)
+        .watches(POOLS, images.every)
+        .watches(DISKS, images.every, moves_disk)
+        .watches(NODES, images.every, changes_readiness)
+        .complete(images.reconcile)
+    )
+    snapshots = SnapshotReconciler(manager, client, fleet)
+    (
+        Builder(manager, "snapshots")
+        .for_(SNAPSHOTS, any_change)
+        .watches(GUESTS, snapshots.of_guest, moves_guest)
+        .watches(NODES, snapshots.of_node, changes_readiness)
+        .complete(snapshots.reconcile)
+    )
+    stranded = StrandedReconciler(manager, client, fleet)
+    (
+        Builder(manager, "stranded")
+        .for_(GUESTS, changes_node)
+        .watches(NODES, stranded.of_node, changes_readiness)
+        .complete(stranded.reconcile)
+    )
 
 
 def _of_the_same_name(found: Object) -> Iterable[Key]:

@@ -10,6 +10,7 @@ from kube.conditions import condition, find
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from controller.fleet import Fleet
     from kube.client import Client
     from kube.object import Object
     from kube.recorder import Recorder
@@ -85,3 +86,14 @@ def tell(
     kind: Literal["Normal", "Warning"] = "Normal" if fine else "Warning"
     note = said["message"] or f"{said['type']} is {said['status']}"
     recorder.event(resource, found, said["reason"], note, action="Gather", type=kind)
+
+
+def why(name: str, entry: Mapping[str, Any], fleet: Fleet) -> str:
+    """Return what is to be said of the node *name*, which has something of an object that is deleted."""
+    node = fleet.get(name)
+    if node is None or not node.ready:
+        return (
+            f"{name}: its executor does not report; if it never comes back, delete the VirtualMachineNode {name}, "
+            "and what it has stays there"
+        )
+    return f"{name}: {entry['message']}" if entry.get("message") else name

@@ -105,7 +105,7 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, index:
     """
     resolved = resolve.resolve(declared.object, declared.ref, every)
     domain, mark = _find(hypervisor, declared, resolved, index or store.Index(hypervisor))
-    wanted = volumes.with_formats(hypervisor, resolved.domain)
+    wanted = volumes.with_formats(hypervisor, resolved.domain, declared.ref, every)
     if domain is not None and not resolved.given_uuid:
         wanted = {**wanted, "uuid": domain.uuid}
     there = observe(domain) if domain is not None else None

@@ -191,19 +191,20 @@ def _made_from(declared: Declared) -> Ref:
     return Ref(kind, str(reference.get("namespace") or declared.ref.namespace), str(reference.get("name") or ""))
 
 
-def with_formats(hypervisor: Hypervisor, domain: dict[str, Any]) -> dict[str, Any]:
-    """Return *domain* with the format of each disk that is an object's volume, where it says none.
+def with_formats(hypervisor: Hypervisor, domain: dict[str, Any], ref: Ref, every: Declarations) -> dict[str, Any]:
+    """Return *domain*, of the guest *ref*, with the format of each disk that is an object's volume, where it says none.
 
-    libvirt would take such a disk for raw; its content is never asked, since a guest may have written that.
+    libvirt would take such a disk for raw; its content is never asked, since a guest may have written that. Of a volume
+    that another node made, *every* has it in the status.
     """
     devices = domain.get("devices") or {}
     disks = devices.get("disks") or ()
     if not any("diskRef" in (each.get("source") or {}) for each in disks):
         return domain
-    return {**domain, "devices": {**devices, "disks": [_with_format(hypervisor, each) for each in disks]}}
+    return {**domain, "devices": {**devices, "disks": [_with_format(hypervisor, each, ref, every) for each in disks]}}
 
 
-def _with_format(hypervisor: Hypervisor, disk: dict[str, Any]) -> dict[str, Any]:
+def _with_format(hypervisor: Hypervisor, disk: dict[str, Any], ref: Ref, every: Declarations) -> dict[str, Any]:
     source, driver = disk.get("source") or {}, disk.get("driver") or {}
     if "diskRef" not in source or driver.get("type"):
         return disk
@@ -212,5 +213,7 @@ def _with_format(hypervisor: Hypervisor, disk: dict[str, Any]) -> dict[str, Any]
     except NotFound:
         return disk
     kept = state.load(hypervisor, DISK, key(pool, str(source.get("volume"))))
-    form = kept.facts.get("format") if kept is not None else None
+    declared = every.find(Ref(DISK, ref.namespace, str(source["diskRef"].get("name"))))
+    told = (declared.object.get("status") or {}).get("format") if declared is not None else None
+    form = kept.facts.get("format") if kept is not None else told
     return disk if form in (None, "raw") else {**disk, "driver": {**driver, "type": form}}
