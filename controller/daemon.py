@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from controller import kinds
+from controller import kinds, operations
 from controller.guests import OURS, GuestReconciler
 from controller.pods import PAUSE
 from controller.resources import GUESTS, PODS
@@ -58,6 +58,7 @@ async def _run(options: Options) -> None:
         guests = GuestReconciler(manager, client, image=options.image)
         Builder(manager, "guests").for_(GUESTS, any_change).owns(PODS, selection=OURS).complete(guests.reconcile)
         kinds.add(manager, client, options.namespace, identity())
+        operations.add(manager, client)
         logger.info("started: API server %s", server.server)
         await manager.run()
         logger.info("stopped")

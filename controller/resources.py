@@ -12,6 +12,7 @@ IMAGES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineImage", "virtu
 SNAPSHOTS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineSnapshot", "virtualmachinesnapshots")
 NETWORKS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNetwork", "virtualmachinenetworks")
 POOLS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineStoragePool", "virtualmachinestoragepools")
+OPERATIONS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineOperation", "virtualmachineoperations")
 NODES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNode", "virtualmachinenodes", namespaced=False)
 
 MACHINES: Final = Resource("", "v1", "Node", "nodes", namespaced=False)

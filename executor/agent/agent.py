@@ -20,7 +20,7 @@ from executor.plan import mark as marks
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from executor.agent.metrics import Metrics
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from executor.engine.status import Sink
     from executor.hypervisor.events import Event, Events
     from executor.hypervisor.hypervisor import Hypervisor
+
+    Before = Callable[[Ref, Index], float | None]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,8 @@ _KINDS: Final = {Topic.NETWORK: "VirtualMachineNetwork", Topic.POOL: "VirtualMac
 class Agent:
     """A context manager that keeps what *source* has on *hypervisor*, an open one, and tells *sink*.
 
-    Entering returns when work has begun. Leaving waits for what is in work; guests run on.
+    Entering returns when work has begun. Leaving waits for what is in work; guests run on. *before* is called with each
+    object before it is looked at, by the same worker, and returns in how many seconds that is to be done again.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Agent:
         *,
         workers: int = WORKERS,
         resync: float = RESYNC,
+        before: Before | None = None,
     ) -> None:
         self._hypervisor = hypervisor
+        self._before = before
         self._source = source
         self._metrics = metrics
         self._resync = resync
@@ -211,6 +216,9 @@ class Agent:
     def _one(self, ref: Ref) -> None:
         started = time.monotonic()
         try:
+            soon = self._before(ref, self._index) if self._before is not None else None
+            if soon is not None:
+                self.queue.add(ref, max(soon, SOON))
             outcome, wait = self._reconciler.reconcile(ref)
         except Refused as error:
             outcome = "waiting" if isinstance(error, Waiting) else "refused"

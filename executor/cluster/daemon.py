@@ -7,7 +7,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from executor.agent import logs
 from executor.agent.agent import RESYNC, WORKERS, Agent
@@ -16,12 +16,14 @@ from executor.agent.metrics import Metrics
 from executor.agent.notify import notify
 from executor.agent.process import Signals, attend, opened
 from executor.cluster.link import Link
+from executor.cluster.operations import Operations
 from executor.cluster.report import Report
 from executor.cluster.sink import ApiSink
 from executor.cluster.source import ApiSource
 from executor.engine import store
 from executor.engine.lock import Lock
 from executor.hypervisor.errors import LibvirtError
+from executor.hypervisor.events import Topic
 from executor.hypervisor.hypervisor import Hypervisor
 from kube import configuration
 
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from executor.engine.objects import Ref
+    from kube.manager import Manager
 
 logger = logging.getLogger(__name__)
+
+_OF_THE_NODE: Final = frozenset({Topic.NETWORK, Topic.POOL, Topic.POOL_REFRESHED, Topic.RESYNC})
+"""Events after which the node may have something else to offer: guests may wait for it."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,19 @@ def run(options: Options) -> None:
         stack.callback(notify, "STOPPING=1")
         metrics = Metrics()
         source = ApiSource(options.node, lambda: _managed(hypervisor))
-        link = stack.enter_context(Link(server, f"kubevmm-executor/{version('kubevmm')}", source.prepare))
+        operations = Operations(options.node, hypervisor)
+
+        def prepare(manager: Manager) -> None:
+            source.prepare(manager)
+            operations.prepare(manager)
+
+        link = stack.enter_context(Link(server, f"kubevmm-executor/{version('kubevmm')}", prepare))
         source.attach(link)
         sink = ApiSink(options.node, source, link)
-        agent = Agent(hypervisor, source, sink, metrics, workers=options.workers, resync=options.resync)
+        agent = Agent(
+            hypervisor, source, sink, metrics, workers=options.workers, resync=options.resync, before=operations.look
+        )
+        operations.attach(link, source, sink, agent.queue.add)
         if options.listen != "none":
             stack.enter_context(
                 Health(options.listen, alive=agent.alive, unready=agent.unready, metrics=metrics.text, reachable=True)
@@ -79,6 +94,9 @@ def run(options: Options) -> None:
         report = Report(hypervisor, link.client, options.namespace, version("kubevmm"))
         for work in (sink.recorder.run, report.lease, report.node):
             link.run(work)
+        stack.enter_context(
+            hypervisor.events(lambda event: link.post(report.wake) if event.topic in _OF_THE_NODE else None)
+        )
         stack.enter_context(agent)
         logger.info(
             "started: node %s, libvirt %s, API server %s",

@@ -1,0 +1,248 @@
+"""VirtualMachineOperation: which node does it and when, what cannot be done, and its end some time after it is over.
+
+Of the operations of one guest, one at a time has a node, the oldest first; the executor there does it. What ends one
+that has a node is written with the version that was looked at, so that of a refusal and a beginning, one is too late.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.resources import GUESTS, MANAGER, OPERATIONS
+from kube.apply import apply, apply_status
+from kube.builder import Builder
+from kube.conditions import condition, timestamp
+from kube.controller import Result
+from kube.errors import NotFound
+from kube.object import Key
+from kube.predicates import any_change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kube.client import Client
+    from kube.manager import Manager
+    from kube.object import Object
+
+COMPLETE: Final = "Complete"
+FAILED: Final = "Failed"
+"""Conditions, as a Job has them: one of them becomes True in the end."""
+
+OVER: Final = frozenset({"Succeeded", "Failed"})
+"""Phases that nothing follows."""
+
+PATIENCE: Final = 10.0
+"""Seconds that an operation waits for its guest, or for that to have a node: both may just have been applied."""
+
+KEPT: Final = 24 * 60 * 60
+"""Seconds that one which is over stays, where it does not say."""
+
+NOT_THERE: Final = frozenset({"Migrate", "Dump", "InjectNMI"})
+"""Types that no executor knows yet."""
+
+_GUEST: Final = "guest"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of an operation: it is refused for *reason*, or waits for it, or goes to *node*."""
+
+    reason: str
+    message: str = ""
+    node: str = ""
+    refused: bool = False
+    patience: bool = False
+    """Whether it is refused only if it stays so."""
+
+
+def add(manager: Manager, client: Client) -> None:
+    """Have *manager* reconcile operations."""
+    operations = OperationReconciler(manager, client)
+    (
+        Builder(manager, "operations")
+        .indexed(OPERATIONS, _GUEST, lambda found: [str(guest_of(found))])
+        .for_(OPERATIONS, any_change)
+        .watches(OPERATIONS, operations.siblings)
+        .watches(GUESTS, operations.of_guest)
+        .complete(operations.reconcile)
+    )
+
+
+class OperationReconciler:
+    """Reconciles operations in the caches of *manager*. *clock* is in seconds and never set back."""
+
+    def __init__(self, manager: Manager, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self._operations = manager.cache(OPERATIONS)
+        self._guests = manager.cache(GUESTS)
+        self._client = client
+        self._clock = clock
+        self._since: dict[Key, tuple[str, float]] = {}
+        """Since when operations, each with its uid, wait with patience."""
+
+    def siblings(self, found: Object) -> Iterable[Key]:
+        """Map an operation to those of the same guest that are not over."""
+        return [each.key for each in self._open(guest_of(found))]
+
+    def of_guest(self, found: Object) -> Iterable[Key]:
+        """Map a guest to its operations that are not over."""
+        return [each.key for each in self._open(found.key)]
+
+    async def reconcile(self, key: Key) -> Result | None:
+        """Give the operation *key* to its guest's node when it is its turn, or say why not; delete it in the end."""
+        found = self._operations.get(key)
+        if found is None or found.deleting:
+            self._since.pop(key, None)
+            return None
+        operation = found.decode()
+        status = operation.get("status") or {}
+        if status.get("phase") in OVER:
+            self._since.pop(key, None)
+            return await self._collect(found, operation)
+        said = self._judge(found, operation)
+        if said.patience:
+            left = self._patience(found)
+            if left > 0:
+                await self._write(found, operation, Verdict(said.reason, said.message))
+                return Result(requeue_after=left)
+        else:
+            self._since.pop(key, None)
+        if status.get("phase") == "Running":
+            # From here on it is its executor's, for as long as there is a guest.
+            if said.refused and said.reason in _GUEST_GONE:
+                await self._write(found, operation, _lost(said))
+            return None
+        if said.node:
+            found = await self._own(found, operation)
+        await self._write(found, operation, said)
+        deadline = _deadline(operation)
+        return Result(requeue_after=max(deadline - time.time(), 0.1)) if deadline and not said.refused else None
+
+    def _patience(self, found: Object) -> float:
+        """Return for how many seconds *found* may wait still."""
+        uid, since = self._since.get(found.key, ("", 0.0))
+        if uid != found.uid:
+            since = self._clock()
+            self._since[found.key] = found.uid, since
+        return since + PATIENCE - self._clock()
+
+    def _judge(self, found: Object, operation: Mapping[str, Any]) -> Verdict:
+        spec = operation["spec"]
+        guest = self._guests.get(guest_of(found))
+        name = spec["virtualMachineRef"]["name"]
+        owner = next((each.uid for each in found.owners if each.kind == GUESTS.kind), None)
+        meant = spec["virtualMachineRef"].get("uid") or owner
+        deadline = _deadline(operation)
+        if spec["type"] in NOT_THERE:
+            return Verdict("NotSupported", f"{spec['type']} is not there yet", refused=True)
+        if guest is None:
+            # One that had a guest has lost it; else it may come in a moment.
+            why = f"there is no VirtualMachine {name} in {found.key.namespace}"
+            return Verdict("GuestNotFound", why, refused=True, patience=owner is None)
+        if meant is not None and meant != guest.uid:
+            why = f"{name} is another guest than the one that was meant: its uid is {guest.uid}"
+            return Verdict("GuestReplaced", why, refused=True, patience=owner is None)
+        if guest.deleting:
+            return Verdict("GuestDeleted", f"{name} is being deleted", refused=True)
+        if deadline and time.time() >= deadline:
+            return Verdict("DeadlineExceeded", "its deadline came before its turn", refused=True)
+        first = self._first(found)
+        if first.uid != found.uid:
+            return Verdict("Waiting", f"waits for the operation {first.key.name} of the same guest")
+        node = (guest.decode().get("status") or {}).get("nodeName")
+        if not node:
+            why = f"{name} is on no node; give it a runStrategy that runs it, or a spec.nodeName"
+            return Verdict("GuestNotOnNode", why, refused=True, patience=True)
+        return Verdict("Assigned", f"waits for the executor of {node}", node=node)
+
+    def _first(self, found: Object) -> Object:
+        """Return the operation of the same guest whose turn it is: one that has a node, or else the oldest."""
+        return min(self._open(guest_of(found)), key=_turn, default=found)
+
+    def _open(self, guest: Key) -> list[Object]:
+        return [each for each in self._operations.by(_GUEST, str(guest)) if not each.deleting and not _over(each)]
+
+    async def _own(self, found: Object, operation: Mapping[str, Any]) -> Object:
+        """Let the guest own it, so that it goes with it; that is also how the guest is known again."""
+        guest = self._guests.get(guest_of(found))
+        if guest is None or any(each.uid == guest.uid for each in found.owners):
+            return found
+        owner = {
+            "apiVersion": GUESTS.api_version, "kind": GUESTS.kind, "name": guest.key.name, "uid": guest.uid,
+        }  # fmt: skip
+        metadata = {
+            "name": found.key.name, "namespace": found.key.namespace, "ownerReferences": [owner],
+            "resourceVersion": operation["metadata"]["resourceVersion"],
+        }  # fmt: skip
+        return (await apply(self._client, OPERATIONS, {"metadata": metadata}, manager=MANAGER)).object
+
+    async def _write(self, found: Object, operation: Mapping[str, Any], said: Verdict) -> None:
+        await apply_status(
+            self._client, OPERATIONS, found, status(found, operation, said), manager=MANAGER, exactly=True
+        )
+
+    async def _collect(self, found: Object, operation: Mapping[str, Any]) -> Result | None:
+        ended = _seconds((operation.get("status") or {}).get("completionTime"))
+        kept = operation["spec"].get("ttlSecondsAfterFinished", KEPT)
+        left = ended + kept - time.time()
+        if left > 0:
+            # A clock that was set forward and back again must not keep it for ever.
+            return Result(requeue_after=min(left, kept) + 0.1)
+        try:
+            await self._client.delete(OPERATIONS, found.key, uid=found.uid)
+        except NotFound:
+            return None
+        return None
+
+
+def status(found: Object, operation: Mapping[str, Any], said: Verdict) -> dict[str, Any]:
+    """Return what the controller says in the status of *operation*."""
+    now = operation.get("status") or {}
+    before, generation = now.get("conditions") or (), found.generation
+    out: dict[str, Any] = {
+        "observedGeneration": generation,
+        "phase": "Failed" if said.refused else "Pending",
+        "message": said.message,
+        "conditions": [condition(before, COMPLETE, False, said.reason, said.message, generation=generation)],
+    }
+    node = said.node or now.get("nodeName")
+    if node:
+        out["nodeName"] = node
+    if said.refused:
+        out["conditions"].append(condition(before, FAILED, True, said.reason, said.message, generation=generation))
+        out["completionTime"] = timestamp()
+    return out
+
+
+def guest_of(found: Object) -> Key:
+    """Return the guest that the operation *found* is of."""
+    return Key(found.key.namespace, str(found.decode()["spec"]["virtualMachineRef"]["name"]))
+
+
+_GUEST_GONE: Final = frozenset({"GuestNotFound", "GuestReplaced"})
+
+
+def _lost(said: Verdict) -> Verdict:
+    why = f"unknown outcome: it was begun, and then {said.message}"
+    return Verdict("UnknownOutcome", why, refused=True)
+
+
+def _turn(found: Object) -> tuple[bool, str, str]:
+    whole = found.decode()
+    status = whole.get("status") or {}
+    return not status.get("nodeName"), str(whole["metadata"].get("creationTimestamp") or ""), found.key.name
+
+
+def _over(found: Object) -> bool:
+    return (found.decode().get("status") or {}).get("phase") in OVER
+
+
+def _deadline(operation: Mapping[str, Any]) -> float:
+    seconds = operation["spec"].get("activeDeadlineSeconds")
+    return _seconds(operation["metadata"].get("creationTimestamp")) + seconds if seconds else 0.0
+
+
+def _seconds(when: str | None) -> float:
+    return dt.datetime.fromisoformat(when).timestamp() if when else 0.0
