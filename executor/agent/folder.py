@@ -33,6 +33,9 @@ DEBOUNCE: Final = 0.1
 LONGEST: Final = 2.0
 """... or after this many, however many come."""
 
+_OF_SECRETS: Final = ("VirtualMachine", "VirtualMachineStoragePool", "VirtualMachineImage")
+"""The kinds that may refer to a Secret."""
+
 UNWATCHED: Final = 10.0
 """Seconds after which it is read anew where the kernel has no inotify left for us."""
 
@@ -197,7 +200,7 @@ def _changes(before: Reading, after: Reading) -> list[Ref]:
         or before.refused.get(ref) != after.refused.get(ref)
         or _object(before, ref) != _object(after, ref)
         # What refers to a Secret is not told apart from what does not.
-        or (ref.kind == "VirtualMachine" and before.every.secrets != after.every.secrets)
+        or (ref.kind in _OF_SECRETS and before.every.secrets != after.every.secrets)
     )
 
 

@@ -130,7 +130,7 @@ def one(
         unchanged.note(hypervisor, each, declared, case, result, before, daemon=daemon)
         return result
     if each.ref.kind in definitions.KINDS:
-        return definitions.apply(hypervisor, each, dry_run=dry_run)
+        return definitions.apply(hypervisor, each, declared, dry_run=dry_run)
     if each.ref.kind == disks.KIND:
         return disks.apply(hypervisor, each, declared, dry_run=dry_run)
     if each.ref.kind == images.KIND:

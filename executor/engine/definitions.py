@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import act, resolve, state
+from executor.engine import act, credentials, resolve, state
 from executor.engine.guests import Outcome, Result
 from executor.hypervisor.errors import NotFound
 from executor.plan import actions, actual
@@ -21,8 +21,9 @@ from executor.plan.merge import Cause
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
+    from executor.engine.credentials import Credential
     from executor.engine.objects import Ref
-    from executor.engine.source import Declared
+    from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.networks import Network, Networks
     from executor.hypervisor.pools import Pool, Pools
@@ -75,6 +76,7 @@ class Case:
     found: Network | Pool | None = None
     there: Actual | None = None
     kept: state.Kept | None = None
+    credential: Credential | None = None
 
     @property
     def kind(self) -> Kind:
@@ -116,15 +118,18 @@ class Case:
         ):
             if should is not None and is_so != should:
                 out.append(Difference(key, is_so, should, cause))
+        if self.credential is not None:
+            out += self.credential.differences(known=self.kept is not None)
         return out
 
 
-def look(hypervisor: Hypervisor, declared: Declared) -> Case:
-    """Return *declared* with what there is of it. Raises KubevmmError where that is another object's."""
-    wanted = wanted_of(declared)
+def look(hypervisor: Hypervisor, declared: Declared, every: Declarations) -> Case:
+    """Return *declared*, one of *every*, with what there is of it. Raises KubevmmError where that is another's."""
+    wanted = credentials.put_in(declared.ref, declared.object.get("spec") or {}, wanted_of(declared))
+    credential = credentials.look(hypervisor, declared, every, wanted)
     found = find(hypervisor, declared.ref.kind, str(wanted["name"]))
     if found is None:
-        return Case(declared, wanted, _lifecycle(declared, None, None))
+        return Case(declared, wanted, _lifecycle(declared, None, None), credential=credential)
     kept = state.load(hypervisor, declared.ref.kind, found.uuid)
     if kept is not None and kept.ref != declared.ref:
         raise KubevmmError(
@@ -132,7 +137,7 @@ def look(hypervisor: Hypervisor, declared: Declared) -> Case:
             f"{kept.ref.namespace}"
         )
     there = observe(found)
-    return Case(declared, wanted, _lifecycle(declared, there, kept), found, there, kept)
+    return Case(declared, wanted, _lifecycle(declared, there, kept), found, there, kept, credential)
 
 
 def _lifecycle(declared: Declared, there: Actual | None, kept: state.Kept | None) -> Lifecycle:
@@ -152,9 +157,9 @@ def _lifecycle(declared: Declared, there: Actual | None, kept: state.Kept | None
     )
 
 
-def apply(hypervisor: Hypervisor, declared: Declared, *, dry_run: bool = False) -> Result:
+def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool = False) -> Result:
     """Make the network or pool what *declared* says, and note it as ours. Raises KubevmmError where it is not ours."""
-    case = look(hypervisor, declared)
+    case = look(hypervisor, declared, every)
     if case.found is None:
         if not dry_run:
             _create(hypervisor, case)
@@ -167,7 +172,11 @@ def apply(hypervisor: Hypervisor, declared: Declared, *, dry_run: bool = False) 
                 hint=f"`virtctl diff -f {declared.file}` shows how; it is adopted once the file says what is there",
             )
     done = case.steps() if case.kept is not None else []
+    signed = case.credential is not None and not case.credential.same
+    unsigned = case.credential is None and case.kept is not None and _signs_in(case.kept)
     if not dry_run:
+        if case.credential is not None:
+            case.credential.set(hypervisor)
         act.run_definition(all_of(hypervisor, declared.ref.kind), case.found, done)
         changed = any(step.changes for step in done)
         _keep(
@@ -176,10 +185,17 @@ def apply(hypervisor: Hypervisor, declared: Declared, *, dry_run: bool = False) 
             case.found,
             planner.settle(case.kind, case.wanted, observe(case.found)) if changed else case.answers,
         )
+        if unsigned:
+            credentials.forget(hypervisor, declared.ref)
     if case.kept is None:
         return Result(Outcome.ADOPTED)
     notes = tuple(step.describe() for step in done if isinstance(step, actions.RestartRequired))
-    return Result(Outcome.CONFIGURED if any(step.changes for step in done) else Outcome.UNCHANGED, notes)
+    changed_it = signed or unsigned or any(step.changes for step in done)
+    return Result(Outcome.CONFIGURED if changed_it else Outcome.UNCHANGED, notes)
+
+
+def _signs_in(kept: state.Kept) -> bool:
+    return bool((kept.object.get("spec") or {}).get("secretRef"))
 
 
 def delete(hypervisor: Hypervisor, ref: Ref) -> str:
@@ -198,6 +214,8 @@ def delete(hypervisor: Hypervisor, ref: Ref) -> str:
                 found.destroy()
             if persistent:
                 found.undefine()
+            if _signs_in(kept):
+                credentials.forget(hypervisor, ref)
         state.forget(hypervisor, ref.kind, found.uuid)
         return "released" if retain else "deleted"
     raise NotFound(f"{ref}: not found in the namespace {ref.namespace}", hint="what is not managed is never deleted")
@@ -212,7 +230,15 @@ def _create(hypervisor: Hypervisor, case: Case) -> None:
     steps = planner.plan(case.kind, wanted, None, lifecycle=case.lifecycle)
     # Noted first: should this end on the way, the next pass must know whose it is.
     _keep(hypervisor, case, identity, (), new=True)
-    found = act.run_definition(all_of(hypervisor, ref.kind), None, steps)
+    if case.credential is not None:
+        case.credential.set(hypervisor)
+    try:
+        found = act.run_definition(all_of(hypervisor, ref.kind), None, steps)
+    except KubevmmError:
+        if case.credential is not None and find(hypervisor, ref.kind, str(wanted["name"])) is None:
+            # Nothing would ever take it away.
+            credentials.forget(hypervisor, ref)
+        raise
     if found is None:
         raise AssertionError(steps)
     _keep(hypervisor, case, found, planner.settle(case.kind, case.wanted, observe(found)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from executor.hypervisor.errors import NotFound
 from executor.hypervisor.handle import Handle
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class Secret(Definition):
     def __init__(self, connection: Connection, raw: Any) -> None:
         Handle.__init__(self, connection, raw, raw.UUIDString())
         self.identity = self.name
+
+    def value(self) -> bytes:
+        """Return its value, empty where it has none. Raises Denied for a private one."""
+        try:
+            return bytes(self.read("value", 0))
+        except NotFound:
+            return b""
 
     def set_value(self, value: bytes) -> None:
         """Set its value."""
