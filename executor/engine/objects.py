@@ -36,6 +36,9 @@ KINDS: Final = (
     KindName("VirtualMachineNode", "virtualmachinenodes", "vmnode", namespaced=False),
 )
 
+OF_CLUSTERS: Final = frozenset({"VirtualMachineOperation"})
+"""The kinds of which a node by itself has no objects."""
+
 _BY_NAME: Final[Mapping[str, KindName]] = {
     name: kind
     for kind in KINDS

@@ -55,6 +55,9 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     "kinds with commas": (
         ["vm,vmnet", "-o", "name"], ["virtualmachine/a", "virtualmachine/web-1", "virtualmachinenetwork/inner"]
     ),
+    "all kinds that a namespace has": (
+        ["all", "-o", "name"], ["virtualmachine/a", "virtualmachine/web-1", "virtualmachinenetwork/inner"]
+    ),
     "jsonpath of one": (["vm", "web-1", "-o", "jsonpath={.status.printableStatus}"], ["Running"]),
     "jsonpath of all": (["vm", "-o", "jsonpath={.items[*].metadata.name}"], ["a web-1"]),
     "custom columns": (
