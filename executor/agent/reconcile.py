@@ -206,7 +206,7 @@ class Reconciler:
         if last is None:
             last = self._sink.last(ref)
         found = since(found, last)
-        if found != last:
+        if found != last or self._sink.stale(ref):
             for reason, message, warning in _news(last or {}, found):
                 self._sink.event(ref, reason, message, warning=warning)
             self._sink.put(ref, found)

@@ -35,6 +35,10 @@ class NodeSink:
         else:
             noted.save(self._hypervisor, ref, status)
 
+    def stale(self, ref: Ref) -> bool:  # noqa: ARG002  (a sink as any other)
+        """Nothing is said but by `put`."""
+        return False
+
     def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
         """Keep nothing of it: whoever wants to see it runs `virtctl apply`."""
 

@@ -92,6 +92,7 @@ def run(options: Options) -> None:
                 Health(options.listen, alive=agent.alive, unready=agent.unready, metrics=metrics.text, reachable=True)
             )
         report = Report(hypervisor, link.client, options.namespace, version("kubevmm"))
+        link.post(lambda: source.node.subscribe(report.happened))
         for work in (sink.recorder.run, report.lease, report.node):
             link.run(work)
         stack.enter_context(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from executor.hypervisor.hypervisor import Hypervisor
     from kube.client import Client
     from kube.object import Object
+    from kube.store import Delta
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,17 @@ class Report:
         self._version = version
         self._started = _now()
         self._again = asyncio.Event()
+        self._gone = False
 
     def wake(self) -> None:
         """Look at the node now: something has changed."""
         self._again.set()
+
+    def happened(self, delta: Delta) -> None:
+        """Report anew where somebody deleted the VirtualMachineNode: the node is still here."""
+        if delta.new is None:
+            self._gone = True
+            self.wake()
 
     async def lease(self, stop: asyncio.Event) -> None:
         """Renew the Lease for as long as libvirt answers; a node whose libvirt is gone keeps no guests."""
@@ -73,10 +81,12 @@ class Report:
         while not stop.is_set():
             try:
                 status = await asyncio.to_thread(self._look)
-                if status != last:
+                if status != last or self._gone:
+                    self._gone = False
                     await self._write(status)
                     last = status
             except (ApiError, LibvirtError) as error:
+                last = None
                 logger.warning("the node's status was not written: %s", error)
             await _wait(stop, LOOK, self._again)
             if self._again.is_set():

@@ -72,6 +72,10 @@ class ApiSink:
         self._shown.pop(ref, None)
         self._write(ref, found, body)
 
+    def stale(self, ref: Ref) -> bool:
+        """See `Sink.stale`: entries were begun, or how far they are was shown."""
+        return ref in self._shown or self._source.began(ref)
+
     def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
         """Write how far an image is, now and then; that this fails does not matter."""
         if ref.kind != IMAGES or not whole:

@@ -62,10 +62,13 @@ class ApiSource:
         self._synced = threading.Event()
         self._lock = threading.Lock()
         self._known: dict[Ref, tuple[str, View]] = {}
+        self._begun: set[Ref] = set()
         self._every: Declarations | None = None
         self._changed: Callable[[Iterable[Ref]], None] | None = None
         self._link: Link
         self._secrets: Secrets
+        self.node: Store
+        """The node's own VirtualMachineNode, or nothing."""
 
     def prepare(self, manager: Manager) -> None:
         """Add the caches to *manager*."""
@@ -76,6 +79,7 @@ class ApiSource:
             self._stores[kind] = [manager.cache(RESOURCES[kind], each) for each in selections.get(kind, [EVERYTHING])]
             for store in self._stores[kind]:
                 store.subscribe(partial(self._happened, kind))
+        self.node = manager.cache(RESOURCES["VirtualMachineNode"], Selection(fields=f"metadata.name={self._node}"))
         manager.add(self._filled, leader_only=False)
 
     def attach(self, link: Link) -> None:
@@ -215,8 +219,17 @@ class ApiSource:
         client, manager = self._link.client, manager_of(ref.kind, self._node)
         status = {LISTS[ref.kind]: [*kept, *new]}
         made = self._link.call(apply_status(client, RESOURCES[ref.kind], found, status, manager=manager)).object
+        with self._lock:
+            self._begun.add(ref)
         if made.uid != found.uid or made.deleting:
             raise KubevmmError(f"{ref}: is deleted")
+
+    def began(self, ref: Ref) -> bool:
+        """Say whether entries of *ref* were begun since this was asked last."""
+        with self._lock:
+            found = ref in self._begun
+            self._begun.discard(ref)
+        return found
 
     def _lacks(self, declared: Declared) -> str:
         """Return which disk the guest *declared* waits for, and why that cannot be had; empty where it has all."""

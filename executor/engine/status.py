@@ -37,6 +37,9 @@ class Sink(Protocol):
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
         """Take the whole status of one object. Is called only where it has changed since `last`."""
 
+    def stale(self, ref: Ref) -> bool:
+        """Say whether the status that was put last is not what is there: something was said of *ref* since."""
+
     def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
         """Be told, often, how far something is that takes long: *done* bytes of *whole*, where that is known."""
 

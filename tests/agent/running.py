@@ -97,6 +97,9 @@ class Told:
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
         self.status[ref] = status
 
+    def stale(self, ref: Ref) -> bool:  # noqa: ARG002  (a sink as any other)
+        return False
+
     def progress(self, ref: Ref, what: str, done: int, whole: int | None) -> None:
         """Take no notice."""
 
