@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from lxml import etree
 
 from analyser import files
 from executor.engine import state
@@ -163,17 +162,19 @@ def _of(text: str | None) -> tuple[Record, bool] | None:
     """Return the record in an element, and whether it is that of the run that was found."""
     if text is None:
         return None
+    from lxml import etree  # noqa: PLC0415  (a guest with an empty journal, as nearly all, needs none)
+
     try:
-        element = etree.fromstring(text, _PARSER)
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        element = etree.fromstring(text, parser)
         return msgspec.json.decode(element.text or "", type=Record), element.get("run") == "found"
     except (etree.XMLSyntaxError, msgspec.DecodeError):
         return None
 
 
-_PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-
-
 def _xml(record: Record, *, found: bool = False) -> str:
+    from lxml import etree  # noqa: PLC0415  (see above)
+
     element = etree.Element("operation", {"run": "found"} if found else {})
     element.text = msgspec.json.encode(record).decode()
     return etree.tostring(element, encoding="unicode")

@@ -374,7 +374,7 @@ def _unseen(act: Act, do: Callable[[Domain], str]) -> Step:
 
 def _hold(act: Act, wanted: Power) -> str:
     against = power.by_hand(act.domain, wanted)
-    return f", against its runStrategy: {against}" if against else ""
+    return f", though {against}" if against else ""
 
 
 def _remark(domain: Domain, xml: str) -> None:

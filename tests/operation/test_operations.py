@@ -1,0 +1,297 @@
+"""Operations on guests, each done exactly once: what libvirt shows of it, and what kubectl waits for.
+
+The judge is libvirt: its numbers of runs, its events, its states. KUBEVMM_FAULT_SEEDS says how many kills there are.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from executor.engine import journal
+from executor.hypervisor.domain import State
+from executor.hypervisor.events import Topic
+from executor.hypervisor.hypervisor import Hypervisor
+from tests.operation.conftest import Cluster, eventually
+from tests.operation.test_guests import NODE, domains, guest, run_of, running, status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.events import Event
+    from tests.harness.controlplane import ControlPlane
+    from tests.harness.libvirtd import Libvirtd
+    from tests.operation.conftest import Daemon
+
+SEEDS = int(os.environ.get("KUBEVMM_FAULT_SEEDS", "6"))
+
+
+def operation(name: str, kind: str, vm: str, **spec: Any) -> dict[str, Any]:
+    """Return the operation *name* on the guest *vm*."""
+    return {
+        "apiVersion": "kubevmm.io/v1alpha1",
+        "kind": "VirtualMachineOperation",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"type": kind, "virtualMachineRef": {"name": vm}, **spec},
+    }
+
+
+def wait(cluster: Cluster, name: str, condition: str = "Complete") -> dict[str, Any]:
+    """Wait with kubectl until the operation is over as *condition* says; return its status."""
+    try:
+        cluster.kubectl("wait", f"vmop/{name}", f"--for=condition={condition}", "--timeout=60s")
+    except AssertionError:
+        raise AssertionError(cluster.get("vmop", name)) from None
+    return dict(cluster.get("vmop", name)["status"])
+
+
+def do(cluster: Cluster, name: str, kind: str, vm: str, **spec: Any) -> dict[str, Any]:
+    """Apply an operation and wait until it has succeeded; return its status."""
+    cluster.apply(operation(name, kind, vm, **spec))
+    return wait(cluster, name)
+
+
+def reason(said: dict[str, Any], kind: str = "Complete") -> str:
+    """Return the reason of the condition *kind* in a status."""
+    return next((str(each["reason"]) for each in said.get("conditions") or () if each["type"] == kind), "")
+
+
+def phase(cluster: Cluster, name: str) -> str:
+    return str((cluster.get("vmop", name).get("status") or {}).get("phase", ""))
+
+
+@pytest.fixture(scope="module")
+def steady(server: ControlPlane, libvirtd: Libvirtd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Yield a cluster in which nothing is killed."""
+    made = Cluster(server, tmp_path_factory.mktemp("steady"))
+    made.controller()
+    made.executor(NODE, libvirtd)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def hypervisor(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
+    with Hypervisor(libvirtd.uri) as opened:
+        yield opened
+
+
+def test_each_act_is_seen_in_libvirt(steady: Cluster, hypervisor: Hypervisor) -> None:
+    running(steady, "acts", terminationGracePeriodSeconds=1)
+
+    def domain() -> Domain:
+        return domains(hypervisor)["default_acts"]
+
+    uuid, first = run_of(hypervisor, "default_acts")
+    definition = domain().xml(inactive=True)
+    assert do(steady, "restart", "Restart", "acts")["message"] == "restarted"
+    assert run_of(hypervisor, "default_acts") == (uuid, first + 1)
+    do(steady, "pause", "Pause", "acts")
+    assert domain().state().state is State.PAUSED
+    assert "unchanged" in do(steady, "pause-again", "Pause", "acts")["message"]
+    do(steady, "resume", "Resume", "acts")
+    assert domain().state().state is State.RUNNING
+    do(steady, "reset", "Reset", "acts")
+    do(steady, "reboot", "SoftReboot", "acts")
+    assert run_of(hypervisor, "default_acts") == (uuid, first + 1)
+    do(steady, "save", "Save", "acts")
+    assert domain().has_managed_save()
+    assert not domain().active
+    do(steady, "restore", "Restore", "acts")
+    assert domain().state().reason == "restored"
+    assert run_of(hypervisor, "default_acts") == (uuid, first + 2)
+    stopped = do(steady, "stop", "Stop", "acts", stop={"gracePeriodSeconds": 1})
+    assert stopped["message"] == "stopped, though its runStrategy is Always"
+    assert not domain().active
+    do(steady, "start", "Start", "acts")
+    assert run_of(hypervisor, "default_acts") == (uuid, first + 3)
+    assert domain().state().state is State.RUNNING
+    do(steady, "off", "PowerOff", "acts")
+    assert not domain().active
+    do(steady, "on", "Start", "acts")
+    eventually(lambda: status(steady, "acts").get("printableStatus") == "Running", lambda: status(steady, "acts"))
+    eventually(lambda: domain().xml(inactive=True) == definition, lambda: domain().xml(inactive=True))
+    owner = steady.get("vmop", "restart")["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["uid"]) == ("VirtualMachine", steady.get("vm", "acts")["metadata"]["uid"])
+    steady.kubectl("delete", "vm", "acts", "--timeout=60s")
+
+
+def test_operations_of_one_guest_come_one_after_the_other_and_each_of_them_once(
+    steady: Cluster, hypervisor: Hypervisor
+) -> None:
+    running(steady, "queue")
+    uuid, first = run_of(hypervisor, "default_queue")
+    restart = operation("z-first", "Restart", "queue", stop={"gracePeriodSeconds": 900})
+    steady.apply(restart)
+    eventually(lambda: phase(steady, "z-first") == "Running")
+    steady.apply(operation("a-second", "Pause", "queue"), restart)
+    eventually(lambda: reason(steady.get("vmop", "a-second").get("status") or {}) == "Waiting")
+    assert run_of(hypervisor, "default_queue") == (uuid, first)
+    # It does what nothing in it is there to do: it shuts down.
+    domains(hypervisor)["default_queue"].destroy()
+    wait(steady, "z-first")
+    wait(steady, "a-second")
+    assert run_of(hypervisor, "default_queue") == (uuid, first + 1)
+    assert domains(hypervisor)["default_queue"].state().state is State.PAUSED
+    # The same once more is the same object, and nothing new.
+    steady.apply(restart, operation("a-second", "Pause", "queue"))
+    do(steady, "third", "Resume", "queue")
+    assert run_of(hypervisor, "default_queue") == (uuid, first + 1)
+    assert domains(hypervisor)["default_queue"].state().state is State.RUNNING
+    steady.kubectl("delete", "vm", "queue", "--timeout=60s")
+
+
+REFUSED = [
+    ("Migrate", {}, {}, "NotSupported"),
+    ("Reset", {"virtualMachineRef": {"name": "nobody"}}, {}, "GuestNotFound"),
+    ("Reset", {"virtualMachineRef": {"name": "refusing", "uid": "another"}}, {}, "GuestReplaced"),
+    ("Restore", {}, {}, "Running"),
+    ("Restore", {"restore": {"snapshotRef": {"name": "none"}}}, {}, "NoSnapshot"),
+    ("Stop", {"stop": {"gracePeriodSeconds": 900}, "activeDeadlineSeconds": 2}, {}, "DeadlineExceeded"),
+]
+
+
+def test_what_cannot_be_done_fails_and_says_why(steady: Cluster, hypervisor: Hypervisor) -> None:
+    running(steady, "refusing")
+    before = run_of(hypervisor, "default_refusing")
+    unplaced = guest("unplaced", runStrategy="Halted")
+    del unplaced["spec"]["nodeName"]
+    steady.apply(unplaced)
+    cases = [*REFUSED, ("Reset", {"virtualMachineRef": {"name": "unplaced"}}, {}, "GuestNotOnNode")]
+    for number, (kind, spec, _, _) in enumerate(cases):
+        steady.apply(operation(f"refused-{number}", kind, "refusing", **spec))
+    for number, (_, _, _, why) in enumerate(cases):
+        said = wait(steady, f"refused-{number}", "Failed")
+        assert (said["phase"], reason(said)) == ("Failed", why), said
+        assert said["message"]
+    assert run_of(hypervisor, "default_refusing") == before
+    steady.kubectl("delete", "vm", "refusing", "unplaced", "--timeout=60s")
+
+
+def test_one_that_is_over_goes_after_its_time(steady: Cluster) -> None:
+    running(steady, "brief")
+    steady.apply(operation("short", "Pause", "brief", ttlSecondsAfterFinished=2))
+    steady.apply(operation("long", "Resume", "brief"))
+    wait(steady, "long")
+    steady.kubectl("wait", "vmop/short", "--for=delete", "--timeout=30s")
+    assert steady.get("vmop", "long")["status"]["phase"] == "Succeeded"
+    steady.kubectl("delete", "vm", "brief", "--timeout=60s")
+
+
+def test_a_guest_that_is_deleted_meanwhile_goes_and_the_operation_fails(
+    steady: Cluster, hypervisor: Hypervisor
+) -> None:
+    running(steady, "going")
+    steady.apply(operation("late", "Restart", "going", stop={"gracePeriodSeconds": 900}))
+    eventually(lambda: phase(steady, "late") == "Running")
+    steady.apply(operation("later", "Start", "going"))
+    steady.kubectl("delete", "vm", "going", "--timeout=60s")
+    for name in ("late", "later"):
+        assert reason(wait(steady, name, "Failed")) in {"GuestDeleted", "GuestNotFound"}
+    assert "default_going" not in domains(hypervisor)
+
+
+def test_an_api_server_that_is_killed_in_between_changes_nothing(
+    cluster: Cluster, libvirtd: Libvirtd, hypervisor: Hypervisor
+) -> None:
+    cluster.controller()
+    cluster.executor(NODE, libvirtd)
+    running(cluster, "outage")
+    uuid, first = run_of(hypervisor, "default_outage")
+    cluster.apply(operation("through", "Restart", "outage", stop={"gracePeriodSeconds": 3}))
+    eventually(lambda: phase(cluster, "through") == "Running")
+    cluster.control_plane.kill("kube-apiserver")
+    eventually(lambda: run_of(hypervisor, "default_outage") == (uuid, first + 1))
+    cluster.control_plane.revive("kube-apiserver")
+    wait(cluster, "through")
+    assert run_of(hypervisor, "default_outage") == (uuid, first + 1)
+    cluster.kubectl("delete", "vm", "outage", "--timeout=60s")
+
+
+STRUCK = {
+    # Mutating calls of one, and how many events of which kind libvirt tells: at least, at most.
+    "Restart": (13, {"started": (1, 1)}),
+    "Reset": (6, {"reboot": (0, 1), "started": (0, 0)}),
+    "Pause": (6, {"suspended": (1, 1), "started": (0, 0)}),
+    "Save": (6, {"stopped": (1, 1), "started": (0, 0)}),
+    "PowerOff": (8, {"stopped": (1, 1), "started": (0, 0)}),
+}
+
+
+def test_an_executor_that_is_killed_at_any_call_does_each_operation_once(
+    cluster: Cluster, libvirtd: Libvirtd, hypervisor: Hypervisor
+) -> None:
+    cluster.controller()
+    executor = cluster.executor(NODE, libvirtd)
+    running(cluster, "struck")
+    for seed in range(SEEDS):
+        source = random.Random(seed)  # noqa: S311  (to be had again)
+        # Restarts most of all: they have most steps.
+        kind = source.choice(["Restart", "Restart", *STRUCK])
+        point = f"{source.choice(['before', 'after'])}:{source.randint(1, STRUCK[kind][0])}"
+        strike(cluster, libvirtd, hypervisor, executor, f"strike-{seed}", kind, point)
+    cluster.kubectl("delete", "vm", "struck", "--timeout=60s")
+
+
+def strike(
+    cluster: Cluster,
+    libvirtd: Libvirtd,
+    hypervisor: Hypervisor,
+    executor: Daemon,
+    name: str,
+    kind: str,
+    point: str,
+) -> None:
+    """Do *kind* with an executor that ends at *point*, and go on with one that does not; hold it to libvirt's word."""
+    counts: collections.Counter[str] = collections.Counter()
+
+    def count(event: Event) -> None:
+        if event.name == "default_struck":
+            counts["reboot" if event.topic is Topic.REBOOT else event.what] += 1
+
+    def domain() -> Domain:
+        return domains(hypervisor)["default_struck"]
+
+    executor.stop()
+    with hypervisor.events(count):
+        before = run_of(hypervisor, "default_struck")
+        dying = cluster.daemon(
+            f"dying-{name}", "tests.hypervisor.faults", point, "executor", "--node", NODE, "--connect", libvirtd.uri,
+            "--listen", "none", KUBEVMM_STATE=str(cluster.folder / f"state-{NODE}"),
+        )  # fmt: skip
+        cluster.apply(
+            operation(name, kind, "struck", **({"stop": {"gracePeriodSeconds": 1}} if kind == "Restart" else {}))
+        )
+        over = {"Succeeded", "Failed"}
+        assert dying.process is not None
+        process = dying.process
+        eventually(lambda: process.poll() is not None or phase(cluster, name) in over)
+        dying.kill()
+        executor.start()
+        eventually(lambda: phase(cluster, name) in over, lambda: cluster.get("vmop", name))
+        said = cluster.get("vmop", name)["status"]
+        eventually(lambda: journal.URI not in domain().xml(inactive=True), lambda: domain().xml(inactive=True))
+        what = (kind, point, said, counts)
+        time.sleep(0.3)
+        for event, (least, most) in STRUCK[kind][1].items():
+            assert least <= counts[event] <= most, what
+        if kind == "Reset":
+            assert (said["phase"] == "Succeeded") <= (counts["reboot"] == 1), what
+            assert said["phase"] == "Succeeded" or reason(said) == "UnknownOutcome", what
+        else:
+            assert said["phase"] == "Succeeded", what
+        if kind == "Restart":
+            assert run_of(hypervisor, "default_struck") == (before[0], before[1] + 1), what
+        assert domain().state().state is {"Pause": State.PAUSED, "Save": State.SHUTOFF, "PowerOff": State.SHUTOFF}.get(
+            kind, State.RUNNING
+        ), what
+    back = {"Pause": "Resume", "Save": "Restore", "PowerOff": "Start"}.get(kind)
+    if back is not None:
+        do(cluster, f"{name}-back", back, "struck")
+        assert domain().state().state is State.RUNNING
