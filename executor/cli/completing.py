@@ -49,7 +49,7 @@ def _names(ctx: Any, kinds: Iterable[str]) -> dict[str, list[str]]:
 
     namespace = ctx.params.get("namespace")
     try:
-        with Hypervisor(ctx.params.get("connect") or _uri() or SYSTEM, readonly=True) as hypervisor:
+        with Hypervisor(ctx.params.get("connect") or _uri() or SYSTEM, readonly=True, events=False) as hypervisor:
             return {
                 kind: list(_listed(listing(hypervisor, Query(kind, namespace, unmanaged=True)).objects))
                 for kind in kinds

@@ -75,7 +75,7 @@ def get(
                     only=watch_only, events=watch_events, heads=not no_headers, labels=show_labels,
                 )
             )  # fmt: skip
-    with hypervisor_at(connect) as hypervisor:
+    with hypervisor_at(connect, events=False) as hypervisor:
         raise typer.Exit(
             show(
                 hypervisor, asked, wanted, selector, output,

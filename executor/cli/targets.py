@@ -67,12 +67,15 @@ def only_name(words: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def hypervisor_at(uri: str) -> Iterator[Hypervisor]:
-    """Give an open connection to libvirt at *uri*, empty for the system's. Raises LibvirtError."""
+def hypervisor_at(uri: str, *, events: bool = True) -> Iterator[Hypervisor]:
+    """Give an open connection to libvirt at *uri*, empty for the system's; `Connection` says what *events* are for.
+
+    Raises LibvirtError.
+    """
     from executor.hypervisor.errors import Denied, LibvirtError
     from executor.hypervisor.hypervisor import Hypervisor
 
-    hypervisor = Hypervisor(uri or SYSTEM)
+    hypervisor = Hypervisor(uri or SYSTEM, events=events)
     try:
         hypervisor.connection.open()
     except Denied:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser import files
 from executor.engine import lock, state
 from executor.engine.objects import Ref
 
@@ -26,6 +25,8 @@ CONDITION: Final = "Synchronized"
 
 def save(hypervisor: Hypervisor, ref: Ref, status: Mapping[str, Any]) -> None:
     """Keep of *status* what libvirt cannot know. Raises KubevmmError where it cannot be written."""
+    from analyser import files  # noqa: PLC0415  (what lists guests writes nothing)
+
     said = {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name, "status": own(status)}
     path = state.folder(hypervisor) / _FOLDER / _name(ref)
     files.write(path, json.dumps(said, ensure_ascii=False).encode(), mode=0o644)

@@ -9,7 +9,6 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from analyser import files
 from executor.engine import state
 
 if TYPE_CHECKING:
@@ -109,6 +108,8 @@ def known(hypervisor: Hypervisor) -> frozenset[str]:
 
 def save(hypervisor: Hypervisor, uuid: str, run: Run) -> None:
     """Remember *run*. Raises KubevmmError where it cannot be written."""
+    from analyser import files  # noqa: PLC0415  (what lists guests writes nothing)
+
     files.write(_path(hypervisor, uuid), json.dumps(asdict(run)).encode(), mode=0o644)
 
 

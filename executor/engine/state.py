@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analyser import files
 from executor.engine.objects import Ref, ref_of
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ def save(
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Keep *declared*, and what `Kept` says beside it; nothing is written where that is kept already."""
+    from analyser import files  # noqa: PLC0415  (what lists guests writes nothing)
+
     obj = {**declared.object, "metadata": {**declared.object["metadata"], "namespace": declared.ref.namespace}}
     wanted = Kept(declared.ref, obj, active, autostart, new, answers, dict(facts or {}))
     if load(hypervisor, declared.ref.kind, uuid) == wanted:

@@ -39,12 +39,9 @@ class Guest:
 
 
 def mark_of(domain: Domain, *, brief: bool = False) -> Mark | None:
-    """Return the mark that *domain* carries, as it runs or else in its definition; see `marks.read` for *brief*."""
+    """Return the mark that *domain* carries, as it runs or else in its definition; see `mark.read` for *brief*."""
     text = domain.metadata(marks.URI)
-    if text is None:
-        return None
-    # libvirt hands the element out without its namespace.
-    return marks.read(text.replace("<applied", f'<applied xmlns="{marks.URI}"', 1), brief=brief)
+    return marks.read_element(text, brief=brief) if text is not None else None
 
 
 def guests(hypervisor: Hypervisor, *, statistics: bool = False, brief: bool = False) -> Iterator[tuple[Guest, Summary]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -14,6 +13,7 @@ from executor.hypervisor.handle import Affect, Identified
 from executor.hypervisor.words import word, words
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
 
@@ -215,6 +215,8 @@ class Domain(Identified):
 
         Wherever the screen listens; only where libvirtd is on this machine. Raises Unsupported elsewhere.
         """
+        import socket  # noqa: PLC0415  (what lists guests needs none)
+
         return socket.socket(fileno=self.change("openGraphicsFD", index, 0))
 
     # What it says of itself

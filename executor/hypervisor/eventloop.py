@@ -35,14 +35,18 @@ def ensure_running() -> None:
 
                 raise Unsupported("libvirt cannot be used in a process that was forked while it was in use")
             return
-        # Its own handler prints each error on stderr, also those that we expect.
-        libvirt.registerErrorHandler(_silent, None)
+        silence()
         with translating("libvirt's event loop", "virEventRegisterDefaultImpl"):
             libvirt.virEventRegisterDefaultImpl()
         _owner = os.getpid()
         _thread = threading.Thread(target=_run, name="libvirt-events", daemon=True)
         _thread.start()
         atexit.register(_stop)
+
+
+def silence() -> None:
+    """Have libvirt raise its errors, and not print each of them on stderr too, also those that we expect."""
+    libvirt.registerErrorHandler(_silent, None)
 
 
 def in_loop_thread() -> bool:

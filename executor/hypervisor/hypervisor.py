@@ -6,22 +6,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from executor.hypervisor.connection import Connection
-from executor.hypervisor.definitions import Definitions, Interface, NetworkFilter, NodeDevice, Secret
 from executor.hypervisor.domains import Domains
-from executor.hypervisor.events import LIMIT, Event, Events, Source
 from executor.hypervisor.host import Host
-from executor.hypervisor.networks import Networks
-from executor.hypervisor.pools import Pools
 
+# Each kind of thing is loaded as it is asked for: a list of guests needs few of them, and is wanted at once.
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from executor.hypervisor.definitions import Definitions, Interface, NetworkFilter, NodeDevice, Secret
     from executor.hypervisor.drivers import Operation
+    from executor.hypervisor.events import Event, Events, Source
+    from executor.hypervisor.networks import Networks
+    from executor.hypervisor.pools import Pools
 
 
 class Hypervisor:
-    """A context manager round a `Connection`; see there for *uri*, *readonly* and *keepalive*.
+    """A context manager round a `Connection`; see there for *uri*, *readonly*, *keepalive* and *events*.
 
     *node* is what the machine is called by those who manage it, where that is not its host name.
 
@@ -30,10 +31,11 @@ class Hypervisor:
     ['test']
     """
 
-    def __init__(self, uri: str = "", *, readonly: bool = False, keepalive: int = 5, node: str = "") -> None:
+    def __init__(
+        self, uri: str = "", *, readonly: bool = False, keepalive: int = 5, events: bool = True, node: str = ""
+    ) -> None:
         self.node = node
-        self.connection = Connection(uri, readonly=readonly, keepalive=keepalive)
-        self._source = Source(self.connection)
+        self.connection = Connection(uri, readonly=readonly, keepalive=keepalive, events=events)
 
     def __enter__(self) -> Self:
         self.connection.open()
@@ -48,9 +50,17 @@ class Hypervisor:
         """Say whether this hypervisor has *operation*, as far as its driver's table knows."""
         return self.connection.driver.supports(operation, self.connection.library)
 
-    def events(self, callback: Callable[[Event], object], *, limit: int = LIMIT) -> Events:
+    def events(self, callback: Callable[[Event], object], *, limit: int | None = None) -> Events:
         """Return a context manager that calls *callback* with each event, in a thread of its own; see `Events`."""
-        return Events(self._source, callback, limit=limit)
+        from executor.hypervisor.events import LIMIT, Events  # noqa: PLC0415
+
+        return Events(self._source, callback, limit=LIMIT if limit is None else limit)
+
+    @cached_property
+    def _source(self) -> Source:
+        from executor.hypervisor.events import Source  # noqa: PLC0415
+
+        return Source(self.connection)
 
     @cached_property
     def host(self) -> Host:
@@ -65,29 +75,41 @@ class Hypervisor:
     @cached_property
     def networks(self) -> Networks:
         """Its networks."""
+        from executor.hypervisor.networks import Networks  # noqa: PLC0415
+
         return Networks(self.connection)
 
     @cached_property
     def pools(self) -> Pools:
         """Its storage pools, and through them its volumes."""
+        from executor.hypervisor.pools import Pools  # noqa: PLC0415
+
         return Pools(self.connection)
 
     @cached_property
     def nwfilters(self) -> Definitions[NetworkFilter]:
         """Its packet filters."""
+        from executor.hypervisor.definitions import Definitions, NetworkFilter  # noqa: PLC0415
+
         return Definitions(self.connection, NetworkFilter)
 
     @cached_property
     def secrets(self) -> Definitions[Secret]:
         """Its secrets."""
+        from executor.hypervisor.definitions import Definitions, Secret  # noqa: PLC0415
+
         return Definitions(self.connection, Secret)
 
     @cached_property
     def interfaces(self) -> Definitions[Interface]:
         """The host's own network interfaces."""
+        from executor.hypervisor.definitions import Definitions, Interface  # noqa: PLC0415
+
         return Definitions(self.connection, Interface)
 
     @cached_property
     def node_devices(self) -> Definitions[NodeDevice]:
         """The host's devices."""
+        from executor.hypervisor.definitions import Definitions, NodeDevice  # noqa: PLC0415
+
         return Definitions(self.connection, NodeDevice)

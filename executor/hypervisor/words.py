@@ -15,13 +15,12 @@ def words(prefix: str, *, without: tuple[str, ...] = ()) -> Mapping[int, str]:
 
     Underscores become hyphens. Names that go on with one of *without* belong to another enumeration.
     """
+    # The binding has thousands of names: only those of the prefix are sorted.
+    found = [(name, value) for name, value in vars(libvirt).items() if name.startswith(prefix)]
     return {
         value: rest.lower().replace("_", "-")
-        for name, value in sorted(vars(libvirt).items())
-        if name.startswith(prefix)
-        and isinstance(value, int)
-        and (rest := name.removeprefix(prefix))
-        and not rest.startswith(without)
+        for name, value in sorted(found)
+        if isinstance(value, int) and (rest := name.removeprefix(prefix)) and not rest.startswith(without)
     }
 
 

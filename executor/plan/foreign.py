@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
-
 from schemas.table import EXTRA
 
+# lxml and the tables are loaded by the functions that need them: what lists guests does not.
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lxml import etree
 
 OURS = "https://kubevmm.io/"
 """What the namespaces of our own elements start with."""
@@ -22,7 +23,7 @@ def elements(text: str) -> dict[str, etree._Element]:
     """
     if not text:
         return {}
-    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+    from analyser.codec.encode import fragment  # noqa: PLC0415
 
     found: dict[str, etree._Element] = {}
     for child in fragment(f"<metadata>{text}</metadata>", ("metadata",)):
@@ -36,6 +37,8 @@ def elements(text: str) -> dict[str, etree._Element]:
 
 def printed(element: etree._Element) -> str:
     """Return *element* as XML text."""
+    from lxml import etree  # noqa: PLC0415
+
     return etree.tostring(element, encoding="unicode", pretty_print=True, with_tail=False).rstrip("\n")
 
 
@@ -46,7 +49,7 @@ def merge(found: str, wanted: str, said: str) -> tuple[str, list[tuple[str, str 
     """
     if found == wanted == said or not (wanted or said):
         return found, []
-    from analyser.compare.normal import foreign as meaning  # noqa: PLC0415  (what lists guests needs no tables)
+    from analyser.compare.normal import foreign as meaning  # noqa: PLC0415
 
     there, want, last = elements(found), elements(wanted), elements(said)
     out = dict(there)
@@ -87,7 +90,9 @@ def settable(xml: str) -> tuple[str, str] | None:
 
     None if it cannot: libvirt puts all of an element into one namespace.
     """
-    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+    from lxml import etree  # noqa: PLC0415
+
+    from analyser.codec.encode import fragment  # noqa: PLC0415
 
     element = fragment(xml, ("metadata",))
     namespace = etree.QName(element).namespace
@@ -112,7 +117,7 @@ def lifted(node: dict[str, Any]) -> dict[str, Any]:
     extra = node.get(EXTRA)
     if extra.__class__ is not str or "metadata" not in str(extra) or "metadata" in node:
         return node
-    from analyser.codec.encode import fragment  # noqa: PLC0415  (what lists guests needs no tables)
+    from analyser.codec.encode import fragment  # noqa: PLC0415
 
     element = fragment(extra, (EXTRA,))
     metadata = element.find("metadata")

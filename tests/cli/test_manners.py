@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 VERBS = [verb for section in verbs.SECTIONS.values() for verb in section]
 WITH_EXAMPLES = [verb for verb in VERBS if verb not in ("version", *verbs.GROUPS)]
+OF_NO_LIST = [
+    "lxml", "pydantic", "rich", "kubernetes", "yaml", "analyser.files", "analyser.codec", "schemas.api",
+    "executor.engine.guests", "executor.plan.merge", "executor.hypervisor.events",
+]  # fmt: skip
 HEAVY = ["lxml", "libvirt", "kubernetes", "yaml", "ruamel", "xmldiff", "msgspec", "zstandard", "multiprocessing"]
 
 
@@ -56,6 +60,19 @@ def test_help_of_all_verbs_loads_nothing_heavy() -> None:
     )
     said = [line for line in lines(done.stdout) if line.startswith("HEAVY")]
     assert said == [f"HEAVY {verb} []" for verb in VERBS]
+
+
+def test_a_list_of_guests_loads_what_it_needs_alone() -> None:
+    script = (
+        "import sys\nfrom executor.cli.main import main\n"
+        "sys.argv = ['virtctl', 'get', 'vm', '--unmanaged', '-c', 'test:///default']\n"
+        "try: main()\n"
+        f"except SystemExit as done: print('HEAVY', done, [name for name in {OF_NO_LIST} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=environment(), check=True, timeout=60
+    )
+    assert lines(done.stdout)[-1] == "HEAVY 0 []"
 
 
 def test_without_a_verb_the_help_is_shown() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -34,6 +36,29 @@ def test_what_was_closed_stays_closed_until_it_is_opened(node: str) -> None:
     assert not caught.value.transient
     with connection:
         assert connection.read("getHostname")
+
+
+def test_without_events_a_connection_to_this_machine_needs_no_event_loop(node: str) -> None:
+    program = (
+        "import sys, threading\nfrom executor.hypervisor.hypervisor import Hypervisor\n"
+        "with Hypervisor(sys.argv[1], events=False) as here:\n"
+        "    assert here.domains.by_name('runs').active and here.connection.alive\n"
+        "    assert threading.active_count() == 1\n"
+        "assert not here.connection.alive\n"
+    )
+    subprocess.run([sys.executable, "-c", program, node], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("uri", "here"),
+    [
+        ("qemu:///system", True), ("qemu+unix:///system?socket=/run/a", True), ("test:///default", True), ("", False),
+        ("qemu+ssh://node/system", False), ("qemu+tcp://[::1]/system", False), ("xen+tls://user@node:16514/", False),
+    ],
+)  # fmt: skip
+def test_another_machine_is_always_watched(uri: str, here: bool) -> None:
+    assert Connection(uri, events=False).watched is not here
+    assert Connection(uri).watched
 
 
 def test_it_opens_at_the_first_use(node: str) -> None:

@@ -19,6 +19,45 @@ def test_a_mark_is_read_as_it_was_written() -> None:
     assert marks.read(f'<a xmlns="http://a"/>\n{mark.element()}') == mark
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        marks.Mark("default", "web-1", "1f"),
+        marks.Mark("a-b", "c.d", "1f", {"spec": {"runStrategy": "Manual", "domain": {"title": "<&amp;'\"é>\t]]>"}}}),
+        marks.Mark("a", "b", "1f", {}, (("spec", "graphics", 0, "passwd"),), ("cpu", "os"), 7, (("a.b", "<&>"),)),
+        marks.Mark("a", "b", "1f", {"metadata": {"annotations": {"\r\n": "\u2028\x7f"}}}, (), ("cpu",)),
+    ],
+)
+def test_a_mark_as_libvirt_hands_it_out_is_read_with_a_parser_and_without(mark: marks.Mark) -> None:
+    as_set = mark.xml()
+    indented = as_set.replace("><", ">\n    <")
+    escaped = as_set.replace("é", "&#xE9;")
+    for text in (as_set, indented, escaped, f"{as_set}\n", as_set.replace("<object>", "<!-- by hand --><object>", 1)):
+        assert marks.read_element(text) == mark
+
+
+def test_of_a_brief_mark_lists_have_all_that_they_show() -> None:
+    domain = {"title": "&", "devices": {"disks": [{"device": "disk"}]}}
+    metadata = {"name": "web-1", "labels": {"app": "web"}, "creationTimestamp": "2026-11-22T10:00:00Z"}
+    mark = marks.Mark("default", "web-1", "1f", {"metadata": metadata, "spec": {"running": True, "domain": domain}})
+    brief = marks.read_element(mark.xml(), brief=True)
+    assert brief is not None
+    assert brief.applied == {"metadata": metadata, "spec": {"running": True}}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "", "<applied", '<applied namespace="a" name="b" uid="c"><object>{</object></applied>',
+        '<applied namespace="a" name="b" uid="c"><object>&nothing;</object></applied>',
+        '<applied namespace="a" name="b" uid="c"><object>[]</object></applied>', "<other><object>{}</object></other>",
+        '<applied namespace="a" name="b" uid="c"><object>{}</object><pending guest="x">[]</pending></applied>',
+    ],
+)  # fmt: skip
+def test_what_is_no_mark_is_none(broken: str) -> None:
+    assert marks.read_element(broken) is None
+
+
 def test_a_guest_without_a_mark_has_none() -> None:
     assert read(DEFINITION).mark is None
     assert read(WITHOUT).mark is None
