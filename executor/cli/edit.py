@@ -9,12 +9,13 @@ import typer
 from executor.cli import messages
 from executor.cli.completing import objects
 from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
-from schemas.errors import KubevmmError
+from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
     from executor.cli.editing import Problem
     from executor.engine.objects import Ref
     from executor.engine.source import Declarations
+    from executor.engine.withheld import Withheld
     from executor.hypervisor.hypervisor import Hypervisor
 
 
@@ -33,7 +34,8 @@ def edit(
 
     KUBE_EDITOR, VISUAL or EDITOR says which editor, vi otherwise. What cannot be used is opened again with the reasons
     on top. With -f the file is what is edited, its comments stay, and it is written once it was applied. A copy of what
-    you wrote is kept, and said where, if it cannot be applied in the end; then the exit code is 1.
+    you wrote is kept, and said where, if it cannot be applied in the end; then the exit code is 1. Passwords are not
+    shown: a word such as (secret 1) stands for one that stays.
 
     \b
     Examples:
@@ -62,6 +64,7 @@ def _object(ref: Ref, connect: str) -> None:
 
     with hypervisor_at(connect) as hypervisor:
         before = _applied(hypervisor, ref)
+        withheld = _withheld(hypervisor, ref, before)
 
         def use(text: str) -> list[Problem]:
             declared, problems = _read(text, None)
@@ -71,9 +74,13 @@ def _object(ref: Ref, connect: str) -> None:
                 return [Problem(f"kind, name and namespace must stay: {ref} in {ref.namespace}, and nothing else")]
             if _applied(hypervisor, ref) != before:
                 raise KubevmmError(f"{ref} was changed by somebody else meanwhile", hint="nothing was changed")
+            try:
+                withheld.put_back(declared)
+            except InputError as error:
+                return [Problem(_said(error))]
             return _apply(hypervisor, declared)
 
-        edited(dump(before), use, name=f"{ref.kind.lower()}-{ref.name}"[:100])
+        edited(dump(withheld.object), use, name=f"{ref.kind.lower()}-{ref.name}"[:100])
 
 
 def _applied(hypervisor: Hypervisor, ref: Ref) -> dict[str, Any]:
@@ -93,6 +100,22 @@ def _applied(hypervisor: Hypervisor, ref: Ref) -> dict[str, Any]:
     obj = {key: value for key, value in found[0].items() if key != "status"}
     metadata = {key: value for key, value in obj["metadata"].items() if key not in {"uid", "creationTimestamp"}}
     return {**obj, "metadata": metadata}
+
+
+def _withheld(hypervisor: Hypervisor, ref: Ref, obj: dict[str, Any]) -> Withheld:
+    """Return *obj* with a word in place of each secret that is not shown."""
+    from executor.engine import store, withheld
+
+    if ref.kind == "VirtualMachineStoragePool":
+        return withheld.of_pool(hypervisor, ref, obj)
+    if ref.kind != "VirtualMachine":
+        return withheld.Withheld(obj)
+    return withheld.of(store.find(hypervisor, ref), obj)
+
+
+def _said(error: InputError) -> str:
+    text = ": ".join(filter(None, (error.path, error.message)))
+    return f"{text} ({error.hint})" if error.hint else text
 
 
 def _file(name: str, namespace: str | None, connect: str) -> None:
@@ -133,7 +156,6 @@ def _read(text: str, namespace: str | None) -> tuple[Declarations | None, list[P
     from executor.cli.editing import Problem
     from executor.engine import apply as engine
     from executor.engine import source
-    from schemas.errors import InputError
 
     try:
         declared = source.read_text(text.encode(), "", namespace=namespace)
@@ -141,7 +163,7 @@ def _read(text: str, namespace: str | None) -> tuple[Declarations | None, list[P
     except source.InvalidInput as error:
         return None, [_placed(each) for each in error.problems]
     except InputError as error:
-        return None, [Problem(": ".join(filter(None, (error.path, error.message))), error.line or 0)]
+        return None, [Problem(_said(error), error.line or 0)]
     except KubevmmError as error:
         return None, [Problem(str(error))]
     return declared, []

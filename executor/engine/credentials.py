@@ -127,6 +127,16 @@ def _found(hypervisor: Hypervisor, ref: Ref, identity: str, kind: str, usage: st
     return None
 
 
+def known(hypervisor: Hypervisor, ref: Ref, obj: Mapping[str, Any]) -> str | None:
+    """Return what the Secret said from which libvirt's was made for the pool *ref*, *obj*; None where there is none."""
+    for secret in hypervisor.secrets.all():
+        if actual.document(secret.xml())[0].get("description") == _description(ref):
+            value = secret.value()
+            ceph = obj["spec"]["pool"]["source"]["auth"]["type"] == "ceph"
+            return base64.b64encode(value).decode() if ceph else value.decode(errors="replace")
+    return None
+
+
 def forget(hypervisor: Hypervisor, ref: Ref) -> None:
     """Take the secret of the pool *ref* from libvirt, if there is one."""
     for secret in hypervisor.secrets.all():

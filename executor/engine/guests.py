@@ -272,6 +272,8 @@ def mark_for(case: Case) -> Mark:
     for path in texts:
         applied = _cut(applied, path)
     made = marks.make(ref.namespace, ref.name, uid, applied)
+    if case.seed is not None and case.seed.kept and case.mark is not None:
+        texts = tuple(path for path in case.mark.secrets if path[:2] == ("spec", "cloudInit"))
     hidden = [path for path in (*case.secrets, *texts) if path not in made.secrets]
     return replace(made, secrets=(*made.secrets, *hidden))
 

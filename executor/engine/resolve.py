@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMES: Final = uuid.UUID("7f6b0c0e-3d0c-5b0a-9a53-8a4f1d5b2c11")
 """What the UUIDs of guests are made in, where neither spec nor API server gives one."""
 
-_SECRET: Final = "SecretRef"  # noqa: S105  (how keys end that name a Secret)
+SECRET: Final = "SecretRef"  # noqa: S105  (how keys end that name a Secret)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def resolve(obj: Mapping[str, Any], ref: Ref, declared: Declarations) -> Resolve
     domain = {"name": name, "uuid": given or stable_uuid(ref), **domain}
     secrets: list[tuple[str | int, ...]] = []
     for path, node in list(walked(domain, ("spec", "domain"))):
-        for key in [key for key in node if isinstance(key, str) and key.endswith(_SECRET)]:
-            plain = key.removesuffix(_SECRET)
+        for key in [key for key in node if isinstance(key, str) and key.endswith(SECRET)]:
+            plain = key.removesuffix(SECRET)
             wanted = node[key] or {}
             value = declared.secrets.get((ref.namespace, str(wanted.get("name")), str(wanted.get("key"))))
             if value is None:

@@ -54,6 +54,8 @@ class Seed:
     content: bytes = field(repr=False)
     write: bool
     notes: tuple[str, ...] = ()
+    kept: bool = False
+    """Whether it stays though nobody knows here what it is made of."""
 
     @property
     def path(self) -> str:
@@ -73,10 +75,15 @@ def look(
     if spec is None:
         return None
     uuid = str(domain["uuid"])
+    if declared.ref in every.settled and there is not None:
+        pool, folder = _place(hypervisor, declared, every, spec)
+        for name in names(uuid):
+            if f"{folder}/{name}" in set(drive.sources(there.inactive, names(uuid))):
+                return Seed(pool, folder, name, b"", write=False, kept=True)
     found = contents(spec, _secret(declared, every, spec), instance_id=uuid, hostname=declared.ref.name)
     content = image(found.label, found.files)
     pool, folder = _place(hypervisor, declared, every, spec)
-    defined = {path for path in drive.sources(there.inactive, names(uuid)) if there is not None} if there else set()
+    defined = set(drive.sources(there.inactive, names(uuid))) if there is not None else set()
     running = set(drive.sources(there.live, names(uuid))) if there is not None and there.live is not None else set()
     for name in names(uuid):
         if f"{folder}/{name}" in defined and pool is not None and _holds(pool, name, content):

@@ -74,6 +74,8 @@ class Declarations:
     secrets: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     skipped: int = 0
     """How many objects were none of ours, nor Secrets."""
+    settled: set[Ref] = field(default_factory=set)
+    """The guests whose disk for cloud-init stays as it is, since what it is made of is not known here."""
     _known: Known | None = field(default=None, init=False, repr=False, compare=False)
 
     def known(self) -> Known:
