@@ -127,6 +127,8 @@ class ControlPlane:
     def revive(self, name: str) -> None:
         """Start a server that was killed, as it was, and wait until the API is ready. Raises `HarnessError`."""
         self._serve(name, self._arguments[name])
+        # As they were started first: they are stopped in reverse.
+        self.servers.sort(key=lambda server: list(self._arguments).index(server.name))
         self._wait_until_ready()
 
     def write_kubeconfig(self, path: Path, user: str = "admin", *, url: str = "") -> None:
@@ -135,10 +137,9 @@ class ControlPlane:
         _write_private(path, json.dumps(config, indent=2))
 
     def restart(self, name: str) -> None:
-        """Kill one of ``servers``, as a crash would, start it again as it was, and wait until the API is ready."""
-        position = next(n for n, server in enumerate(self.servers) if server.name == name)
-        self.servers[position] = self.servers[position].killed_and_started()
-        self._wait_until_ready()
+        """Kill a server, as a crash would, and start it again as it was. Raises `HarnessError`."""
+        self.kill(name)
+        self.revive(name)
 
     def program(self, name: str) -> Path:
         """Return the path of one of the commands that were built."""

@@ -25,7 +25,6 @@ class Server:
     def __init__(self, program: Path, arguments: Sequence[str], *, log: Path) -> None:
         self.name = program.name
         self.log = log
-        self._command = (program, tuple(arguments))
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", TIED, str(os.getpid()), program, *arguments],
@@ -46,14 +45,6 @@ class Server:
     def exit_code(self) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
         return self._process.poll()
-
-    def killed_and_started(self) -> Server:
-        """Kill it, as a crash would, and return another one started with the same arguments and an empty log."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
-        program, arguments = self._command
-        return Server(program, arguments, log=self.log)
 
     def stop(self, *, grace: float = 10.0) -> None:
         """End it: ask, wait ``grace`` seconds, then kill. Harmless when it has ended already."""
