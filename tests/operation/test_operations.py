@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import os
 import random
-import time
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.operation.test_guests import NODE, domains, guest, run_of, running, s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from executor.hypervisor.domain import Domain
     from executor.hypervisor.events import Event
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tests.harness.libvirtd import Libvirtd
     from tests.operation.conftest import Daemon
 
-SEEDS = int(os.environ.get("KUBEVMM_FAULT_SEEDS", "6"))
+SEEDS = int(os.environ.get("KUBEVMM_FAULT_SEEDS", "4"))
 
 
 def operation(name: str, kind: str, vm: str, **spec: Any) -> dict[str, Any]:
@@ -147,13 +148,13 @@ def test_operations_of_one_guest_come_one_after_the_other_and_each_of_them_once(
     steady.kubectl("delete", "vm", "queue", "--timeout=60s")
 
 
-REFUSED = [
-    ("Migrate", {}, {}, "NotSupported"),
-    ("Reset", {"virtualMachineRef": {"name": "nobody"}}, {}, "GuestNotFound"),
-    ("Reset", {"virtualMachineRef": {"name": "refusing", "uid": "another"}}, {}, "GuestReplaced"),
-    ("Restore", {}, {}, "Running"),
-    ("Restore", {"restore": {"snapshotRef": {"name": "none"}}}, {}, "NoSnapshot"),
-    ("Stop", {"stop": {"gracePeriodSeconds": 900}, "activeDeadlineSeconds": 2}, {}, "DeadlineExceeded"),
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("Migrate", {}, "NotSupported"),
+    ("Reset", {"virtualMachineRef": {"name": "nobody"}}, "GuestNotFound"),
+    ("Reset", {"virtualMachineRef": {"name": "refusing", "uid": "another"}}, "GuestReplaced"),
+    ("Restore", {}, "Running"),
+    ("Restore", {"restore": {"snapshotRef": {"name": "none"}}}, "NoSnapshot"),
+    ("Stop", {"stop": {"gracePeriodSeconds": 900}, "activeDeadlineSeconds": 2}, "DeadlineExceeded"),
 ]
 
 
@@ -163,10 +164,10 @@ def test_what_cannot_be_done_fails_and_says_why(steady: Cluster, hypervisor: Hyp
     unplaced = guest("unplaced", runStrategy="Halted")
     del unplaced["spec"]["nodeName"]
     steady.apply(unplaced)
-    cases = [*REFUSED, ("Reset", {"virtualMachineRef": {"name": "unplaced"}}, {}, "GuestNotOnNode")]
-    for number, (kind, spec, _, _) in enumerate(cases):
+    cases = [*REFUSED, ("Reset", {"virtualMachineRef": {"name": "unplaced"}}, "GuestNotOnNode")]
+    for number, (kind, spec, _) in enumerate(cases):
         steady.apply(operation(f"refused-{number}", kind, "refusing", **spec))
-    for number, (_, _, _, why) in enumerate(cases):
+    for number, (_, _, why) in enumerate(cases):
         said = wait(steady, f"refused-{number}", "Failed")
         assert (said["phase"], reason(said)) == ("Failed", why), said
         assert said["message"]
@@ -214,7 +215,16 @@ def test_an_api_server_that_is_killed_in_between_changes_nothing(
     cluster.kubectl("delete", "vm", "outage", "--timeout=60s")
 
 
-STRUCK = {
+OVER = {"Succeeded", "Failed"}
+
+# How a guest is afterwards, and what makes it run again.
+ENDS = {
+    "Pause": (State.PAUSED, "Resume"),
+    "Save": (State.SHUTOFF, "Restore"),
+    "PowerOff": (State.SHUTOFF, "Start"),
+}
+
+STRUCK: dict[str, tuple[int, dict[str, tuple[int, int]]]] = {
     # Mutating calls of one, and how many events of which kind libvirt tells: at least, at most.
     "Restart": (13, {"started": (1, 1)}),
     "Reset": (6, {"reboot": (0, 1), "started": (0, 0)}),
@@ -234,52 +244,14 @@ def test_an_executor_that_is_killed_at_any_call_does_each_operation_once(
         source = random.Random(seed)  # noqa: S311  (to be had again)
         # Restarts most of all: they have most steps.
         kind = source.choice(["Restart", "Restart", *STRUCK])
-        point = f"{source.choice(['before', 'after'])}:{source.randint(1, STRUCK[kind][0])}"
-        strike(cluster, libvirtd, hypervisor, executor, f"strike-{seed}", kind, point)
-    cluster.kubectl("delete", "vm", "struck", "--timeout=60s")
-
-
-def strike(
-    cluster: Cluster,
-    libvirtd: Libvirtd,
-    hypervisor: Hypervisor,
-    executor: Daemon,
-    name: str,
-    kind: str,
-    point: str,
-) -> None:
-    """Do *kind* with an executor that ends at *point*, and go on with one that does not; hold it to libvirt's word."""
-    counts: collections.Counter[str] = collections.Counter()
-
-    def count(event: Event) -> None:
-        if event.name == "default_struck":
-            counts["reboot" if event.topic is Topic.REBOOT else event.what] += 1
-
-    def domain() -> Domain:
-        return domains(hypervisor)["default_struck"]
-
-    executor.stop()
-    with hypervisor.events(count):
+        calls, events = STRUCK[kind]
+        point = f"{source.choice(['before', 'after'])}:{source.randint(1, calls)}"
         before = run_of(hypervisor, "default_struck")
-        dying = cluster.daemon(
-            f"dying-{name}", "tests.hypervisor.faults", point, "executor", "--node", NODE, "--connect", libvirtd.uri,
-            "--listen", "none", KUBEVMM_STATE=str(cluster.folder / f"state-{NODE}"),
-        )  # fmt: skip
-        cluster.apply(
-            operation(name, kind, "struck", **({"stop": {"gracePeriodSeconds": 1}} if kind == "Restart" else {}))
-        )
-        over = {"Succeeded", "Failed"}
-        assert dying.process is not None
-        process = dying.process
-        eventually(lambda: process.poll() is not None or phase(cluster, name) in over)
-        dying.kill()
-        executor.start()
-        eventually(lambda: phase(cluster, name) in over, lambda: cluster.get("vmop", name))
-        said = cluster.get("vmop", name)["status"]
-        eventually(lambda: journal.URI not in domain().xml(inactive=True), lambda: domain().xml(inactive=True))
+        stop = {"stop": {"gracePeriodSeconds": 1}} if kind == "Restart" else {}
+        asked = operation(f"strike-{seed}", kind, "struck", **stop)
+        said, counts = strike(cluster, libvirtd, hypervisor, executor, asked, point)
         what = (kind, point, said, counts)
-        time.sleep(0.3)
-        for event, (least, most) in STRUCK[kind][1].items():
+        for event, (least, most) in events.items():
             assert least <= counts[event] <= most, what
         if kind == "Reset":
             assert (said["phase"] == "Succeeded") <= (counts["reboot"] == 1), what
@@ -288,10 +260,85 @@ def strike(
             assert said["phase"] == "Succeeded", what
         if kind == "Restart":
             assert run_of(hypervisor, "default_struck") == (before[0], before[1] + 1), what
-        assert domain().state().state is {"Pause": State.PAUSED, "Save": State.SHUTOFF, "PowerOff": State.SHUTOFF}.get(
-            kind, State.RUNNING
-        ), what
-    back = {"Pause": "Resume", "Save": "Restore", "PowerOff": "Start"}.get(kind)
-    if back is not None:
-        do(cluster, f"{name}-back", back, "struck")
-        assert domain().state().state is State.RUNNING
+        ends, back = ENDS.get(kind, (State.RUNNING, ""))
+        assert domains(hypervisor)["default_struck"].state().state is ends, what
+        if back:
+            do(cluster, f"strike-{seed}-back", back, "struck")
+            assert domains(hypervisor)["default_struck"].state().state is State.RUNNING
+    cluster.kubectl("delete", "vm", "struck", "--timeout=60s")
+
+
+def test_a_guest_is_put_back_to_a_snapshot_once(
+    cluster: Cluster, libvirtd: Libvirtd, hypervisor: Hypervisor, tmp_path: Path
+) -> None:
+    image = tmp_path / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(image), "8M"], check=True)
+    cluster.controller()
+    executor = cluster.executor(NODE, libvirtd)
+    made = guest("back")
+    made["spec"]["domain"]["devices"]["disks"] = [
+        {
+            "type": "file", "device": "disk", "driver": {"name": "qemu", "type": "qcow2"},
+            "source": {"file": str(image)}, "target": {"dev": "vda", "bus": "virtio"},
+        }
+    ]  # fmt: skip
+    cluster.apply(made)
+    eventually(lambda: status(cluster, "back").get("printableStatus") == "Running", lambda: status(cluster, "back"))
+    cluster.apply(
+        {
+            "apiVersion": "kubevmm.io/v1alpha1",
+            "kind": "VirtualMachineSnapshot",
+            "metadata": {"name": "then", "namespace": "default"},
+            "spec": {"virtualMachineRef": {"name": "back"}},
+        }
+    )
+    cluster.kubectl("wait", "vmsnapshot/then", "--for=condition=Ready", "--timeout=60s")
+    # Before the third call, the revert itself, and after it: the definition of then has taken the place of today's.
+    for point in ("before:3", "after:3"):
+        cluster.kubectl("patch", "vm", "back", "--type=merge", "-p", f'{{"spec":{{"domain":{{"title":"{point}"}}}}}}')
+        eventually(lambda point=point: point in domains(hypervisor)["default_back"].xml(inactive=True))  # type: ignore[misc]
+        name = f"restore-{point.replace(':', '-')}"
+        asked = operation(name, "Restore", "back", restore={"snapshotRef": {"name": "then"}})
+        said, counts = strike(cluster, libvirtd, hypervisor, executor, asked, point)
+        assert (said["phase"], counts["started"]) == ("Succeeded", 1), (point, said, counts)
+        # What is declared counts on.
+        eventually(lambda point=point: point in domains(hypervisor)["default_back"].xml(inactive=True))  # type: ignore[misc]
+        assert domains(hypervisor)["default_back"].state().state is State.RUNNING
+    cluster.kubectl("delete", "vmsnapshot", "then", "--timeout=60s")
+    cluster.kubectl("delete", "vm", "back", "--timeout=60s")
+
+
+def strike(
+    cluster: Cluster,
+    libvirtd: Libvirtd,
+    hypervisor: Hypervisor,
+    executor: Daemon,
+    asked: dict[str, Any],
+    point: str,
+) -> tuple[dict[str, Any], collections.Counter[str]]:
+    """Do what is *asked* with an executor that ends at *point*, and go on with *executor*, which does not.
+
+    Return the status in which it ends, and how many events of each kind libvirt told of meanwhile.
+    """
+    counts: collections.Counter[str] = collections.Counter()
+    name, vm = asked["metadata"]["name"], f"default_{asked['spec']['virtualMachineRef']['name']}"
+
+    def count(event: Event) -> None:
+        if event.name == vm:
+            counts["reboot" if event.topic is Topic.REBOOT else event.what] += 1
+
+    executor.stop()
+    with hypervisor.events(count):
+        dying = cluster.daemon(
+            f"dying-{name}", "tests.hypervisor.faults", point, "executor", "--node", NODE, "--connect", libvirtd.uri,
+            "--listen", "none", KUBEVMM_STATE=str(cluster.folder / f"state-{NODE}"),
+        )  # fmt: skip
+        cluster.apply(asked)
+        process = dying.process
+        assert process is not None
+        eventually(lambda: process.poll() is not None or phase(cluster, name) in OVER)
+        dying.kill()
+        executor.start()
+        eventually(lambda: phase(cluster, name) in OVER, lambda: cluster.get("vmop", name))
+        eventually(lambda: journal.URI not in domains(hypervisor)[vm].xml(inactive=True))
+    return cluster.get("vmop", name)["status"], counts
