@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
+
+from executor.cli.cluster.app import main
 
 if TYPE_CHECKING:
     from tests.harness.controlplane import ControlPlane
@@ -18,6 +23,14 @@ MODULE, _, FUNCTION = PROJECT["scripts"]["kubectl-virt"].partition(":")
 PLUGIN = [sys.executable, "-c", f"from {MODULE} import {FUNCTION}; {FUNCTION}()"]
 
 
+class Done(NamedTuple):
+    """What came of it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Virt:
     """Runs it against *server*, as the user of *kubeconfig*, by default the administrator."""
 
@@ -26,22 +39,34 @@ class Virt:
         self._folder = folder
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(kubeconfig or server.kubeconfig)}
 
-    def done(self, *words: str | Path, through_kubectl: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run ``kubectl virt words``; whatever it is given, it must not show a traceback."""
-        before, environment = PLUGIN, self.environment
-        if through_kubectl:
-            program = self._folder / "kubectl-virt"
-            program.write_text(f'#!/bin/sh\nexec "{PLUGIN[0]}" -c "{PLUGIN[2]}" "$@"\n')
-            program.chmod(0o700)
-            before = [str(self._server.program("kubectl")), "virt"]
-            environment = {**environment, "PATH": f"{self._folder}:/usr/bin:/bin", "HOME": str(self._folder)}
-        done = subprocess.run(
-            [*before, *map(str, words)],
-            env=environment, capture_output=True, text=True, timeout=120, check=False, cwd=self._folder,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        assert "internal error" not in done.stderr, done.stderr
-        return done
+    def done(self, *words: str | Path) -> Done:
+        """Run ``kubectl virt words`` in this process; whatever it is given, it must not show a traceback."""
+        out, err = io.StringIO(), io.StringIO()
+        code: Any = 0
+        with (
+            mock.patch.dict(os.environ, {"KUBECONFIG": self.environment["KUBECONFIG"]}),
+            mock.patch.object(sys, "argv", ["kubectl-virt", *map(str, words)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as left:
+                code = left.code
+        assert "Traceback" not in err.getvalue(), err.getvalue()
+        assert "internal error" not in err.getvalue(), err.getvalue()
+        return Done(int(code or 0), out.getvalue(), err.getvalue())
+
+    def through_kubectl(self, *words: str) -> str:
+        """Run it as kubectl does that finds it on the path; return what it wrote to standard output."""
+        program = self._folder / "kubectl-virt"
+        program.write_text(f'#!/bin/sh\nexec "{PLUGIN[0]}" -c "{PLUGIN[2]}" "$@"\n')
+        program.chmod(0o700)
+        environment = {**self.environment, "PATH": f"{self._folder}:/usr/bin:/bin", "HOME": str(self._folder)}
+        kubectl = str(self._server.program("kubectl"))
+        return subprocess.run(
+            [kubectl, "virt", *words], env=environment, capture_output=True, text=True, timeout=120, check=True
+        ).stdout
 
     def __call__(self, *words: str | Path, code: int = 0) -> str:
         """Run it; it must end with *code*. Return what it wrote to standard output."""

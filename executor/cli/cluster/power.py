@@ -73,6 +73,7 @@ async def change(
     """
     code = 0
     waiting: list[Mapping[str, Any]] = []
+    goals = ("Always", "Halted")
     for name in names:
         try:
             guest = (await get(server, GUESTS.kind, name)).decode()
@@ -87,7 +88,7 @@ async def change(
             continue
         if todo.note:
             messages.note(f"virtualmachine/{name}: {todo.note}")
-        if todo.wanted and patience is not None:
+        if patience is not None and why.strategy(guest) in goals and (todo.wanted or not _settled(guest, guest)):
             waiting.append(guest)
         else:
             _say(name, todo.said)
@@ -99,24 +100,37 @@ async def change(
 
 
 async def _wait(server: Server, guest: Mapping[str, Any], patience: float) -> int:
-    name, generation = guest["metadata"]["name"], guest["metadata"]["generation"]
-    wanted = "Stopped" if why.strategy(guest) == "Halted" else "Running"
-    last: Mapping[str, Any] = guest
+    name = guest["metadata"]["name"]
+    last: Mapping[str, Any] | None = guest
 
     def settled(found: dict[str, Any] | None) -> bool:
         nonlocal last
-        if found is None:
-            return True
         last = found
-        status = found.get("status") or {}
-        return (status.get("observedGeneration") or 0) >= generation and status.get("printableStatus") == wanted
+        return found is None or _settled(found, guest)
 
-    if await until(server, GUESTS, Key(server.namespace, name), settled, patience) and settled(dict(last)):
-        _say(name, wanted.lower())
+    done = await until(server, GUESTS, Key(server.namespace, name), settled, patience)
+    if last is None:
+        messages.error(f"virtualmachine/{name} was deleted meanwhile")
+        return 1
+    if done:
+        _say(name, _wanted(guest).lower())
         return 0
     told = "; ".join(why.reasons(last, {})) or f"it is {(last.get('status') or {}).get('printableStatus') or 'unknown'}"
-    messages.error(f"virtualmachine/{name} is not {wanted.lower()} in time: {told}", hint=HINT.format(name=name))
+    messages.error(
+        f"virtualmachine/{name} is not {_wanted(guest).lower()} in time: {told}", hint=HINT.format(name=name)
+    )
     return 1
+
+
+def _wanted(guest: Mapping[str, Any]) -> str:
+    return "Stopped" if why.strategy(guest) == "Halted" else "Running"
+
+
+def _settled(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether the guest as it was *found* is as *wanted*, the same guest as it was changed, says."""
+    status = found.get("status") or {}
+    seen, generation = status.get("observedGeneration") or 0, wanted["metadata"].get("generation") or 0
+    return seen >= generation and status.get("printableStatus") == _wanted(wanted)
 
 
 def _say(name: str, what: str) -> None:

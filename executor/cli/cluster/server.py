@@ -51,8 +51,13 @@ def ask(context: str, kubeconfig: str, namespace: str | None, work: Callable[[Se
             return await work(server)
 
     # A reflector's complaints are told as they concern a person, or not at all.
-    logging.getLogger("kube").setLevel(logging.CRITICAL)
-    return asyncio.run(run())
+    logger = logging.getLogger("kube")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(run())
+    finally:
+        logger.setLevel(before)
 
 
 @asynccontextmanager
