@@ -1,4 +1,4 @@
-"""The files of ``yamls/`` that are generated: the namespace and the CRDs, as block YAML."""
+"""The files of ``yamls/`` that are generated: the namespace, the CRDs and the tenants' policies, as block YAML."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from schemas import tenants
 from schemas.api.kinds import KINDS
 from schemas.crd import MOST_BYTES, Native, crd, size
 from schemas.descriptions import descriptions
@@ -35,6 +36,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    if "\n" in value:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|")
     one_word = " " not in value
     plain = value[:1].isalpha() and _PLAIN.issuperset(value) and value.lower() not in _WORDS
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if one_word and not plain else None)
@@ -55,8 +58,9 @@ def manifests(table: Table, cuts: Collection[str]) -> dict[str, str]:
                 hint="leave out a subtree that is rarely used: schemas/overrides.yaml, cuts",
             )
         files[f"{number}-crd-{kind.plural}.yaml"] = _render(definition)
+    files["51-admission-tenants.yaml"] = _render(*tenants.policies(table, KINDS, tenants.load()))
     return files
 
 
-def _render(document: dict[str, Any]) -> str:
-    return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+def _render(*documents: dict[str, Any]) -> str:
+    return HEADER + yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)

@@ -36,7 +36,7 @@ def cluster(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactor
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         binaries = build()
-    users = {"owner": [], "helper": [], "operator": []}
+    users: dict[str, list[str]] = {"owner": [], "helper": [], "operator": []}
     with ControlPlane(tmp_path_factory.mktemp("admission"), binaries=binaries, users=users) as running:
         running.kubectl("apply", "-f", str(YAMLS))
         for namespace in (TENANT, TRUSTED, OTHER):
@@ -58,8 +58,8 @@ def _wait_for_policies(running: ControlPlane, admin: Caller) -> None:
     """Wait until the API server holds both sides to what was installed: it reads policies a moment later."""
     tenant = Caller(running, running.tokens["owner"])
     executor = _executor(running, admin, "early")
-    #    refused = manifest("VirtualMachine", "early", TENANT, spec={"domain": {"devices": {"emulator": "/tmp/evil"}}})  # noqa: S108 -- what a tenant may try
-    #    _until(lambda: _is_refused(tenant, path("virtualmachines", TENANT), refused, "usehost"))
+    refused = manifest("VirtualMachine", "early", TENANT, spec={"domain": {"devices": {"emulator": "/tmp/evil"}}})  # noqa: S108 -- what a tenant may try
+    _until(lambda: _is_refused(tenant, path("virtualmachines", TENANT), refused, "usehost"))
     other = manifest("VirtualMachineNode", "never")
     _until(lambda: _is_refused(executor, path("virtualmachinenodes"), other, "itself alone"))
 
