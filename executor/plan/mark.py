@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -129,8 +129,13 @@ def read_element(text: str, *, brief: bool = False) -> Mark | None:
     """
     printed = _PRINTED.fullmatch(text)
     if printed is not None and _ENTITY.search(text) is None:
-        namespace, name, uid, applied, secrets, guest, pending, answers = map(_plain, printed.groups())
-        return _made((namespace, name, uid), applied, secrets, guest, pending, answers, brief=brief)
+        whose, applied, rest = printed.group(1, 2, 3), printed[4], printed.group(5, 6, 7, 8)
+        # Of a brief one nearly all is skipped: entities in its strings wait until what stays is known.
+        late = brief and "&quot;" not in applied
+        found = _made(tuple(map(_plain, whose)), applied if late else _plain(applied), *map(_plain, rest), brief=brief)
+        if found is not None and late and "&" in str(found.applied):
+            return replace(found, applied=_all_plain(found.applied))
+        return found
     from lxml import etree  # noqa: PLC0415  (what lists guests parses nothing)
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
@@ -159,6 +164,14 @@ def _plain(text: str | None) -> str | None:
     if text is None or "&" not in text:
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&")
+
+
+def _all_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_plain(key): _all_plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_all_plain(each) for each in value]
+    return _plain(value) if isinstance(value, str) else value
 
 
 def _of_element(element: etree._Element, *, brief: bool) -> Mark | None:

@@ -38,11 +38,12 @@ def test_a_mark_as_libvirt_hands_it_out_is_read_with_a_parser_and_without(mark: 
 
 def test_of_a_brief_mark_lists_have_all_that_they_show() -> None:
     domain = {"title": "&", "devices": {"disks": [{"device": "disk"}]}}
-    metadata = {"name": "web-1", "labels": {"app": "web"}, "creationTimestamp": "2026-11-22T10:00:00Z"}
+    metadata = {"name": "web-1", "annotations": {"<a>": ["&lt;", 1, None]}, "creationTimestamp": "2026-11-22T10:00:00Z"}
     mark = marks.Mark("default", "web-1", "1f", {"metadata": metadata, "spec": {"running": True, "domain": domain}})
-    brief = marks.read_element(mark.xml(), brief=True)
-    assert brief is not None
-    assert brief.applied == {"metadata": metadata, "spec": {"running": True}}
+    for text in (mark.xml(), mark.xml().replace('"web-1"}', "&quot;web-1&quot;}")):
+        brief = marks.read_element(text, brief=True)
+        assert brief is not None
+        assert brief.applied == {"metadata": metadata, "spec": {"running": True}}
 
 
 @pytest.mark.parametrize(
