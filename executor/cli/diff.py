@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -101,30 +102,52 @@ def show(text: str) -> None:
 
 
 def values(path: str, actual: Any, desired: Any, secrets: set[str]) -> None:
-    """Write what is at *path* and what should be, each a line of its own; None for nothing."""
-    for sign, value in (("- ", actual), ("+ ", desired)):
-        if value is not None:
-            line(sign, _shown(path, value, secrets))
+    """Write what is at *path* and what should be, a line for each value; None for nothing.
+
+    Of two texts of many lines, only those that differ are written, with one round them.
+    """
+    sides = [("- ", _shown(path, actual, secrets)), ("+ ", _shown(path, desired, secrets))]
+    if len(sides[0][1]) > 1 and len(sides[1][1]) > 1:
+        import difflib
+
+        for each in list(difflib.unified_diff(sides[0][1], sides[1][1], n=1, lineterm=""))[2:]:
+            if not each.startswith("@@"):
+                line(f"{each[0]} ", each[1:])
+        return
+    for sign, texts in sides:
+        for text in texts:
+            line(sign, text)
 
 
 def line(sign: str, text: str) -> None:
-    """Write a line of one side, ``- `` or ``+ ``."""
-    colour = {"+ ": "green", "- ": "red"}[sign]
-    sys.stdout.write(messages.paint(messages.one_line(f"  {sign}{text}"), colour, sys.stdout) + "\n")
+    """Write a line of one side, ``- `` or ``+ ``, or of both."""
+    shown = messages.one_line(f"  {sign}{text}")
+    colour = {"+ ": "green", "- ": "red"}.get(sign)
+    sys.stdout.write((messages.paint(shown, colour, sys.stdout) if colour else shown) + "\n")
 
 
-def _shown(path: str, value: Any, secrets: set[str]) -> str:
-    """Return *value* for people: nothing secret in it, whatever its shape."""
-    import json
-
+def _shown(path: str, value: Any, secrets: set[str]) -> list[str]:
+    """Return *value* for people, as the lines of its YAML: nothing secret in it, whatever its shape."""
     from analyser.compare.normal import HIDDEN, is_secret
+    from analyser.yamlwriter import dump
 
     def plain(key: str, node: Any) -> Any:
         if isinstance(node, dict):
             return {name: plain(str(name), each) for name, each in node.items()}
         if isinstance(node, list):
             return [plain(key, each) for each in node]
-        return HIDDEN if is_secret(key) or (isinstance(node, str) and node in secrets) else node
+        if is_secret(key) or (isinstance(node, str) and node in secrets):
+            return HIDDEN
+        return node if isinstance(node, (str, int)) else str(node)
 
+    if value is None:
+        return []
     made = plain(path.rpartition(".")[2], value)
-    return made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, default=str)
+    if isinstance(made, str):
+        return made.splitlines() or [made]
+    if isinstance(made, dict) and made:
+        return dump(made).splitlines()
+    if isinstance(made, list) and made:
+        # A document is a map.
+        return dump({"list": made}).splitlines()[1:]
+    return [json.dumps(made, default=str)]

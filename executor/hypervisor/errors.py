@@ -181,10 +181,16 @@ _HINTS: Final[Mapping[type[LibvirtError], str]] = {
 
 _CODE_HINTS: Final[Mapping[str, str]] = {
     "AGENT_UNRESPONSIVE": "is the guest up, and qemu-guest-agent running in it?",
-    "OPERATION_TIMEOUT": "somebody else is changing the same guest; it is tried again",
-    "RESOURCE_BUSY": "somebody else is using it; it is tried again",
+    "OPERATION_TIMEOUT": "the guest's system did not do its part in time: is it up, and can it do that?",
+    "RESOURCE_BUSY": "somebody else is using it; try again",
     "SNAPSHOT_REVERT_RISKY": "forcing it may lose what changed since",
 }
+
+
+# Where a code's hint would be wrong: words, and the hint that is right.
+_WORD_HINTS: Final = (
+    (re.compile(r"\bcannot acquire state change lock\b"), "somebody else is changing the same guest; try again"),
+)
 
 
 def translated(error: Any, *, subject: str, operation: str) -> LibvirtError:
@@ -213,11 +219,14 @@ def translated(error: Any, *, subject: str, operation: str) -> LibvirtError:
         code=code,
         operation=operation,
         transient=True if code in _TRANSIENT else None,
-        hint=_hint(kind, code),
+        hint=_hint(kind, code, words),
     )
 
 
-def _hint(kind: type[LibvirtError], code: int) -> str | None:
+def _hint(kind: type[LibvirtError], code: int, words: str) -> str | None:
+    for pattern, hint in _WORD_HINTS:
+        if pattern.search(words):
+            return hint
     for name, hint in _CODE_HINTS.items():
         if getattr(libvirt, f"VIR_ERR_{name}") == code:
             return hint

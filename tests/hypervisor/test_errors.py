@@ -50,6 +50,19 @@ class Raised:
         return self._values[3]
 
 
+TIMEOUTS = {
+    "Timed out during operation: cannot acquire state change lock (held by monitor=x)": "somebody else",
+    "Timed out during operation: vcpu unplug request timed out. Unplug result must be manually inspected": "did not do",
+}
+
+
+@pytest.mark.parametrize(("words", "said"), TIMEOUTS.items())
+def test_a_guest_that_is_slow_is_told_apart_from_somebody_else_at_work(words: str, said: str) -> None:
+    error = translated(Raised(libvirt.VIR_ERR_OPERATION_TIMEOUT, words=words), subject="domain web-1", operation="x")
+    assert error.transient
+    assert said in str(error.hint)
+
+
 def test_every_code_of_the_installed_library_has_a_class() -> None:
     # These are levels of a message, no codes.
     levels = {"VIR_ERR_NONE", "VIR_ERR_WARNING", "VIR_ERR_ERROR", "VIR_ERR_OK"}
