@@ -37,6 +37,9 @@ OPEN: Final = "kubevmm-system"
 
 VERB: Final = "usehost"
 
+CONTROLLER: Final = "system:serviceaccount:kubevmm-system:kubevmm-controller"
+"""Makes guests from the templates of replica sets, which were looked at when somebody wrote them."""
+
 _OWN, _SHARED, _WITHOUT, _ANY, _PARTS, _NEEDS, _HINT, _NONE = (
     "$own", "$shared", "$without", "$any", "$parts", "$needs", "$hint", "$none",
 )  # fmt: skip
@@ -258,6 +261,11 @@ def _policy(kind: Kind, writer: _Writer) -> dict[str, Any]:
         for unit in writer.units
     ]
     allowed = f"authorizer.group('{GROUP}').resource('virtualmachines').namespace(request.namespace).check('{VERB}')"
+    made = (
+        f"request.userInfo.username == '{CONTROLLER}' && has(object.metadata.ownerReferences)\n"
+        "&& object.metadata.ownerReferences.exists(each, each.kind == 'VirtualMachineReplicaSet'"
+        " && has(each.controller) && each.controller)"
+    )
     changed = "oldObject == null || !has(oldObject.spec) || !has(object.spec) || oldObject.spec != object.spec"
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -276,6 +284,7 @@ def _policy(kind: Kind, writer: _Writer) -> dict[str, Any]:
                 ]
             },
             "matchConditions": [
+                {"name": "not-made-from-a-template", "expression": f"!({made})"},
                 {"name": "changed-by-a-tenant", "expression": f"({changed})\n&& !{allowed}.allowed()"},
             ],
             "variables": variables,

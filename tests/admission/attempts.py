@@ -17,6 +17,12 @@ def domain(**found: Any) -> dict[str, Any]:
     return {"domain": found}
 
 
+def template(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of a replica set of guests like this."""
+    labels = {"app": "web"}
+    return {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}
+
+
 def _disk(**found: Any) -> Attempt:
     said = found.pop("said")
     return "VirtualMachine", devices(disks=[{"target": {"dev": "vda"}, **found}]), f"spec.domain.devices.disks: {said}"
@@ -181,6 +187,12 @@ OTHERS: list[Attempt] = [
         {"cloudInit": {"poolRef": {"name": "a", "namespace": "office"}}},
         "spec: cloudInit.poolRef.namespace: office",
     ),
+    (
+        "VirtualMachineReplicaSet",
+        template(domain(os={"kernel": "/etc/shadow"})),
+        "spec.template.spec.domain.os: kernel",
+    ),
+    ("VirtualMachineReplicaSet", template({"nodeName": "node-1"}), "spec.template.spec: nodeName"),
     ("VirtualMachineDisk", {"poolRef": {"name": "fast"}}, "spec: source is missing"),
     ("VirtualMachineDisk", {}, "spec: source is missing"),
     (

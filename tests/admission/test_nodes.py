@@ -160,14 +160,14 @@ def test_each_node_writes_its_own_entries_of_what_many_have(one: Caller, two: Ca
     unwanted = {"nodeName": "node-2", "desired": False, **pool}
     decided = _refused(two, "apply", where, _status(kind, entries, [unwanted]), "kubevmm-executor-node-2")
     other = _refused(two, "merge", where, {"status": {"observedGeneration": 7}})
-    spec = _refused(two, "merge", path(plural, TENANT, "all"), {"spec": {"deletionPolicy": "Retain"}})
+    label = _refused(two, "merge", path(plural, TENANT, "all"), {"metadata": {"labels": {"app": "mine"}}})
     two.apply(where, manifest(kind, "all", TENANT, status={}), "kubevmm-executor-node-2")
 
     assert f"the node node-2 writes its own entries of status.{entries}" in said
     assert f"the node node-2 writes its own entries of status.{entries}" in robbed
     assert "`desired` does not change here" in decided
     assert f"writes its entries of status.{entries} alone" in other
-    assert "writes its entries in the status alone" in spec
+    assert "writes its entries in the status alone" in label
 
 
 def test_a_node_reports_of_itself_alone(one: Caller, two: Caller) -> None:

@@ -12,7 +12,7 @@ from analyser.xmlreader import parse
 from schemas.api.kinds import KINDS
 from schemas.table import table
 from tests.admission.api import RefusedError, manifest, path
-from tests.admission.attempts import ATTEMPTS, Attempt, devices, domain
+from tests.admission.attempts import ATTEMPTS, Attempt, devices, domain, template
 from tests.admission.conftest import OTHER, TENANT, TRUSTED
 from tests.admission.guests import BIG, GUESTS
 
@@ -147,6 +147,7 @@ def _converted(text: str) -> dict[str, Any]:
     [
         ("VirtualMachine", {}),
         ("VirtualMachine", {"running": True, "domain": {"memory": "2Gi"}, "cloudInit": {"userData": "#cloud-config"}}),
+        ("VirtualMachineReplicaSet", template({"domain": {"memory": "1Gi"}})),
         ("VirtualMachineDisk", {"source": {"blank": {}}, "capacity": "20Gi", "poolRef": {"name": "fast"}}),
         (
             "VirtualMachineDisk",
