@@ -20,6 +20,7 @@ from executor.hypervisor.events import Topic
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.operation.conftest import Cluster, eventually
 from tests.operation.test_guests import NODE, domains, guest, run_of, running, status
+from tests.operation.virt import Virt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +175,22 @@ def test_what_cannot_be_done_fails_and_says_why(steady: Cluster, hypervisor: Hyp
         assert said["message"]
     assert run_of(hypervisor, "default_refusing") == before
     steady.kubectl("delete", "vm", "refusing", "unplaced", "--timeout=60s")
+
+
+def test_kubectl_virt_makes_one_and_waits_for_it(steady: Cluster, hypervisor: Hypervisor, tmp_path: Path) -> None:
+    virt = Virt(steady.control_plane, tmp_path)
+    running(steady, "virt")
+    uuid, first = run_of(hypervisor, "default_virt")
+    assert virt("restart", "virt", "-n", "default", "--force") == "virtualmachine/virt restarted\n"
+    assert run_of(hypervisor, "default_virt") == (uuid, first + 1)
+    assert virt("pause", "vm/virt", "-n", "default") == "virtualmachine/virt paused\n"
+    assert domains(hypervisor)["default_virt"].state().state is State.PAUSED
+    error, hint = virt.refused("restore", "virt", "-n", "default", "--snapshot", "none")
+    assert error == "virtualmachine/virt: there is no snapshot none on the guest's node"
+    assert hint.startswith("`kubectl describe vmop virt-restore-")
+    assert "is to do: Resume" in virt("resume", "virt", "-n", "default", "--no-wait")
+    eventually(lambda: domains(hypervisor)["default_virt"].state().state is State.RUNNING)
+    steady.kubectl("delete", "vm", "virt", "--timeout=60s")
 
 
 def test_one_that_is_over_goes_after_its_time(steady: Cluster) -> None:

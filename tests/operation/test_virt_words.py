@@ -230,8 +230,7 @@ def test_help_of_every_verb_has_examples_and_loads_nothing_heavy(name: str) -> N
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
     assert done.stdout.startswith(f"Usage: kubectl virt {name} ")
-    # The one that is none yet shows how it is done meanwhile.
-    assert f"kubectl virt {'stop' if name == 'restart' else name}" in done.stdout.partition("Examples:")[2]
+    assert f"kubectl virt {name}" in done.stdout.partition("Examples:")[2]
 
 
 def test_the_page_of_the_docs_and_the_help_name_every_verb_and_option() -> None:

@@ -1,33 +1,44 @@
-"""`kubectl virt restart`: guests off and on again, which is in two steps."""
+"""`kubectl virt restart`: guests off and on again."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from executor.cli.cluster.options import Context, Guests, Kubeconfig, Namespace
-from schemas.errors import KubevmmError
+from executor.cli.durations import Timeout, Wait, seconds
 
 
-def restart(names: Guests, namespace: Namespace = None, context: Context = "", kubeconfig: Kubeconfig = "") -> None:
-    """Say how guests are restarted: it is no act of one step yet.
+def restart(
+    names: Guests,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Pull the plug: the guest is not asked.")] = False,
+    grace_period: Annotated[
+        float | None,
+        typer.Option(
+            "--grace-period", parser=seconds, metavar="TIME", help="Pull the plug if it runs still after that long."
+        ),
+    ] = None,
+    wait: Wait = True,
+    timeout: Timeout = 300.0,
+    namespace: Namespace = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Shut guests down and start them anew, so that what waits for a restart takes effect.
 
-    That would be a VirtualMachineOperation, and nobody executes these yet. Done in two steps from here, a guest would
-    stay off if this command were interrupted between them.
+    A guest that does not shut down within --grace-period, by default its own (180s where it does not say), loses its
+    power. It is a VirtualMachineOperation: once begun, it is brought to its end whatever becomes of this command.
 
     \b
     Examples:
-      kubectl virt stop web-1 --wait && kubectl virt start web-1 --wait
+      kubectl virt restart web-1
+      kubectl virt restart vm web-1 web-2 --grace-period 30s
     """
-    from executor.cli.cluster.server import GUESTS, Server, ask, get
-    from executor.cli.targets import names as named
+    from executor.cli.cluster.operating import operate
 
-    found = named(names)
-
-    async def look(server: Server) -> str:
-        for name in found:
-            await get(server, GUESTS.kind, name)
-        return server.namespace
-
-    where = f"{' '.join(found)} -n {ask(context, kubeconfig, namespace, look)}"
-    raise KubevmmError(
-        "restart needs VirtualMachineOperations, which nobody executes yet",
-        hint=f"kubectl virt stop {where} --wait && kubectl virt start {where} --wait",
-    )
+    grace = 0 if force else grace_period
+    spec = {"stop": {"gracePeriodSeconds": int(grace)}} if grace is not None else {}
+    patience = timeout if wait else None
+    raise typer.Exit(operate(names, "Restart", spec=spec, patience=patience, where=(context, kubeconfig, namespace)))

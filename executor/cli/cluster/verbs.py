@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Guests": ("get", "describe", "start", "stop", "restart", "diff"),
+    "Guests": ("get", "describe", "start", "stop", "diff"),
+    "Acts, each done once": ("restart", "reset", "softreboot", "pause", "resume", "save", "restore"),
     "Estates": ("import",),
     "Documents": ("convert", "validate", "compare", "explain"),
     "kubectl virt itself": ("version",),
@@ -20,13 +21,14 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 
 OWN: Final[Mapping[str, tuple[str, str]]] = {
     **{name: (name, name) for name in SECTIONS["Guests"]},
+    **{name: ("acts", name) for name in ("reset", "softreboot", "pause", "resume", "save")},
+    **{name: (name, name) for name in ("restart", "restore")},
     "import": ("import_", "import_estate"),
 }
 """Those that are this package's: their modules and functions. The others need no cluster, and are virtctl's."""
 
 ON_NODE: Final = (
-    "console", "vnc", "ssh", "guest", "top", "disk", "nic", "media", "snapshot", "clone", "reset", "softreboot",
-    "pause", "resume", "save", "restore",
+    "console", "vnc", "ssh", "guest", "top", "disk", "nic", "media", "snapshot", "clone",
 )  # fmt: skip
 """Those that a guest's node does, with virtctl and its libvirt."""
 
