@@ -208,7 +208,7 @@ def moves_guest(delta: Delta) -> bool:
     old, new = delta.old, delta.new
     if old is None or new is None:
         return True
-    return old.generation != new.generation or _guests_node(old) != _guests_node(new)
+    return old.generation != new.generation or list(node_of(old)) != list(node_of(new))
 
 
 def moves_disk(delta: Delta) -> bool:
@@ -229,7 +229,7 @@ def disks_of(guest: Object) -> Iterable[str]:
 
 
 def node_of(found: Object) -> Iterable[str]:
-    """Index disks and snapshots by their node."""
+    """Index disks, snapshots and guests by their node."""
     status = found.decode().get("status") or {}
     return [name for name in (status.get("nodeName"), status.get("executorNode")) if name]
 

@@ -131,9 +131,8 @@ class Agent:
         return out
 
     def _rank(self, ref: Ref) -> int:
-        wanted = self._source.get(ref)
         # What goes, goes the other way round, and after all that comes.
-        return 20 - rank(ref) if wanted is not None and wanted.deleting else rank(ref)
+        return 20 - rank(ref) if self._source.leaves(ref) else rank(ref)
 
     def _changed(self, refs: Iterable[Ref]) -> None:
         for ref in refs:

@@ -113,6 +113,11 @@ class FolderSource:
                 stale=reading.stale.get(ref, ""),
             )
 
+    def leaves(self, ref: Ref) -> bool:
+        """See `Source.leaves`."""
+        wanted = self.get(ref)
+        return wanted is not None and wanted.deleting
+
     def every(self) -> Declarations:
         """Return all objects in the folder, and the Secrets."""
         with self._lock:

@@ -136,6 +136,11 @@ class ApiSource:
             return None
         return Wanted(view.declared, waits=self._lacks(view.declared) if ref.kind == GUESTS else "")
 
+    def leaves(self, ref: Ref) -> bool:
+        """See `Source.leaves`."""
+        found = self.find(ref) if self.synced else None
+        return found is not None and self._view(ref, found).role is Role.REMOVE
+
     def every(self) -> Declarations:
         """See `Source.every`."""
         with self._lock:
