@@ -15,7 +15,7 @@ from executor.engine import journal, ownership, power, snapshots, state, store
 from executor.engine.journal import ASKED, BEGUN, DONE, FAILED, STARTED, Record, advanced
 from executor.engine.objects import Ref
 from executor.hypervisor.domain import State, Via
-from executor.hypervisor.errors import LibvirtError, Unsupported, WrongState
+from executor.hypervisor.errors import LibvirtError, Unavailable, Unsupported, WrongState
 from executor.hypervisor.handle import Affect
 from executor.node import life
 from executor.plan import mark as marks
@@ -369,7 +369,15 @@ def _unseen(act: Act, do: Callable[[Domain], str]) -> Step:
     """Do what leaves no trace in libvirt: by who wrote it down, or by nobody."""
     if not act.fresh:
         return _unknown("the executor ended in the middle of it")
-    return Step(DONE, do(act.domain))
+    try:
+        return Step(DONE, do(act.domain))
+    except Unavailable:
+        raise
+    except LibvirtError as error:
+        # A time that ran out says nothing of what was asked for.
+        if error.transient:
+            return _unknown(str(error))
+        raise
 
 
 def _hold(act: Act, wanted: Power) -> str:
