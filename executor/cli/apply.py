@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
 from executor.cli.durations import Timeout
-from executor.cli.targets import Connect, Namespace, hypervisor_at
+from executor.cli.targets import Connect, Namespace, Selector, hypervisor_at
 
 if TYPE_CHECKING:
     from executor.engine.apply import Applied
@@ -34,7 +34,7 @@ class Form(StrEnum):
     yaml = "yaml"
 
 
-_SUFFIX = {DryRun.none: "", DryRun.client: " (dry run)", DryRun.server: " (server dry run)"}
+SUFFIX: Final = {DryRun.none: "", DryRun.client: " (dry run)", DryRun.server: " (server dry run)"}
 
 
 def apply(
@@ -47,9 +47,7 @@ def apply(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete what was applied and is not in the files; needs -l or --all.")
     ] = False,
-    selector: Annotated[
-        str, typer.Option("-l", "--selector", metavar="LABELS", help="Only objects with labels as app=web,tier!=db.")
-    ] = "",
+    selector: Selector = "",
     every: Annotated[bool, typer.Option("--all", help="With --prune: whatever the labels.")] = False,
     wait: Annotated[
         bool,
@@ -95,7 +93,7 @@ def apply(
         if output is not None:
             return _show([each.object for each in chosen], output)
         for each in chosen:
-            typer.echo(f"{each.ref} configured{_SUFFIX[dry_run]}")
+            typer.echo(f"{each.ref} configured{SUFFIX[dry_run]}")
         return None
     code = 0
     with hypervisor_at(connect) as hypervisor, Bar("images") as bar:
@@ -125,7 +123,7 @@ def _report(done: Applied, dry_run: DryRun, *, quiet: bool) -> int:
         return 1
     if done.result is not None:
         if not quiet:
-            typer.echo(f"{done.declared.ref} {done.result.outcome}{_SUFFIX[dry_run]}")
+            typer.echo(f"{done.declared.ref} {done.result.outcome}{SUFFIX[dry_run]}")
         for note in done.result.notes:
             messages.note(f"{done.declared.ref}: {note}")
     return 0
@@ -148,7 +146,7 @@ def _prune(
     refs = remove.prunable(hypervisor, declared, selector, namespace)
     if dry_run is not DryRun.none:
         for ref in refs:
-            typer.echo(f"{ref} pruned{_SUFFIX[dry_run]}")
+            typer.echo(f"{ref} pruned{SUFFIX[dry_run]}")
         return 0
     code = 0
     for each in remove.remove(hypervisor, refs):

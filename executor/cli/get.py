@@ -8,7 +8,7 @@ import typer
 
 from executor.cli.completing import objects
 from executor.cli.forms import Form, Output
-from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, Selector, hypervisor_at
 
 
 def get(
@@ -20,7 +20,7 @@ def get(
     ],
     namespace: Namespace = None,
     all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")] = False,
-    selector: Annotated[str, typer.Option("-l", "--selector", metavar="LABELS", help="As app=web,tier!=db.")] = "",
+    selector: Selector = "",
     output: Output = Form("table"),  # noqa: B008  (a constant)
     unmanaged: Annotated[bool, typer.Option("--unmanaged", help="Also what is not managed.")] = False,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Then a row for each change, until Ctrl-C.")] = False,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING
 
-from executor.cli import messages
-from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Names, Namespace, hypervisor_at
-from executor.cli.targets import names as named
-from schemas.errors import KubevmmError
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, mark_of, on_each
+
+if TYPE_CHECKING:
+    from executor.hypervisor.domain import Domain
+    from executor.hypervisor.hypervisor import Hypervisor
 
 
-def release(name: Names, namespace: Namespace = None, connect: Connect = "") -> None:
+def release(
+    name: Names = None, selector: Labels = "", every: Every = False, namespace: Namespace = None, connect: Connect = ""
+) -> None:
     """Give guests back to plain libvirt, as they are.
 
     Our metadata element is taken out, and nothing else is touched: a guest that runs runs on.
@@ -19,19 +22,16 @@ def release(name: Names, namespace: Namespace = None, connect: Connect = "") -> 
     Examples:
       virtctl release web-1
       virtctl release vm/web-1 -n shop
+      virtctl release --all -n shop
     """
     from executor.engine import ownership, store
-    from executor.engine.objects import Ref
+    from executor.hypervisor.errors import NotFound
 
-    code = 0
-    with hypervisor_at(connect) as hypervisor:
-        for each in named(name):
-            ref = Ref("VirtualMachine", namespace or DEFAULT_NAMESPACE, each)
-            try:
-                ownership.release(hypervisor, store.find(hypervisor, ref))
-            except KubevmmError as error:
-                messages.failure(error)
-                code = 1
-            else:
-                typer.echo(f"{ref} released")
-    raise typer.Exit(code)
+    def act(hypervisor: Hypervisor, domain: Domain) -> str:
+        guest = store.Guest(domain, mark_of(domain))
+        if guest.mark is None:
+            raise NotFound(f"virtualmachine/{domain.name}: it is not managed", hint="nothing was changed")
+        ownership.release(hypervisor, guest)
+        return "released"
+
+    raise on_each(name, namespace, connect, act, selector=selector, every=every)

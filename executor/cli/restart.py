@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from executor.cli.durations import Timeout, seconds
-from executor.cli.targets import Connect, Names, Namespace, on_each
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def restart(
-    names: Names,
+    names: Names = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Pull the plug: the guest is not asked.")] = False,
     grace_period: Annotated[
@@ -25,6 +25,8 @@ def restart(
         ),
     ] = None,
     timeout: Timeout = 120.0,
+    selector: Labels = "",
+    every: Every = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -45,4 +47,4 @@ def restart(
         with started_by_hand(domain, stops_first=True):
             return life.restart(hypervisor, domain, force=force, grace=grace_period, timeout=timeout)
 
-    raise on_each(names, namespace, connect, act)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every)

@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from executor.cli.targets import Connect, Names, Namespace, on_each
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
 
 
 def restore(
-    names: Names,
+    names: Names = None,
     *,
     paused: Annotated[bool, typer.Option("--paused", help="Leave it paused.")] = False,
     discard: Annotated[
         bool, typer.Option("--discard", help="Forget the saved memory instead, and start nothing.")
     ] = False,
+    selector: Labels = "",
+    every: Every = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -33,4 +35,6 @@ def restore(
         namespace,
         connect,
         lambda _, domain: life.discard(domain) if discard else life.restore(domain, paused=paused),
+        selector=selector,
+        every=every,
     )

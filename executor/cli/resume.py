@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from executor.cli.targets import Connect, Names, Namespace, on_each
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
 
 
 def resume(
-    names: Names,
+    names: Names = None,
     *,
+    selector: Labels = "",
+    every: Every = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -19,4 +21,4 @@ def resume(
     """
     from executor.node import life
 
-    raise on_each(names, namespace, connect, lambda _, domain: life.resume(domain))
+    raise on_each(names, namespace, connect, lambda _, domain: life.resume(domain), selector=selector, every=every)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from executor.cli import messages
-from executor.cli.targets import Connect, Names, Namespace, on_each
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 def start(
-    names: Names,
+    names: Names = None,
     *,
     paused: Annotated[bool, typer.Option("--paused", help="Start it paused.")] = False,
     discard_saved: Annotated[
         bool, typer.Option("--discard-saved", help="Boot it, though its memory was saved to go on from.")
     ] = False,
+    selector: Labels = "",
+    every: Every = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -33,6 +35,7 @@ def start(
     Examples:
       virtctl start web-1
       virtctl start vm web-1 web-2
+      virtctl start vm -l app=web -n shop
       virtctl start web-1 --paused
     """
     from executor.engine.power import started_by_hand
@@ -44,4 +47,4 @@ def start(
                 messages.note(f"{domain.name}: {against}; it runs until `virtctl stop`, or until that changes")
             return life.start(domain, paused=paused, forget_saved=discard_saved)
 
-    raise on_each(names, namespace, connect, act)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every)

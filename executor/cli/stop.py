@@ -8,7 +8,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.durations import Timeout, Wait, seconds
-from executor.cli.targets import Connect, Names, Namespace, on_each
+from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def stop(
-    names: Names,
+    names: Names = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Pull the plug: the guest is not asked.")] = False,
     grace_period: Annotated[
@@ -27,6 +27,8 @@ def stop(
     ] = None,
     wait: Wait = True,
     timeout: Timeout = 120.0,
+    selector: Labels = "",
+    every: Every = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -43,6 +45,7 @@ def stop(
       virtctl stop web-1
       virtctl stop web-1 --grace-period 30s
       virtctl stop vm web-1 web-2 --force
+      virtctl stop vm -l app=web
     """
     from executor.engine.power import by_hand
     from executor.node import life
@@ -52,4 +55,4 @@ def stop(
             messages.note(f"{domain.name}: {against}; it stays stopped until `virtctl start`, or until that changes")
         return life.stop(hypervisor, domain, force=force, grace=grace_period, wait=wait, timeout=timeout)
 
-    raise on_each(names, namespace, connect, act)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every)

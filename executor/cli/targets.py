@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from executor.plan.mark import Mark
 
 Names: TypeAlias = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="[vm] NAME...", help="Guests: web-1, vm web-1 or vm/web-1.", autocompletion=guests),
 ]
 Name: TypeAlias = Annotated[
@@ -32,6 +32,30 @@ Namespace: TypeAlias = Annotated[
     str | None,
     typer.Option("-n", "--namespace", help="The object's namespace; without it, default and guests without one."),
 ]
+
+
+def _selector(text: str) -> str:
+    """Return a label selector as it is. Raises a usage error for what is none, also where nothing is to be chosen."""
+    from executor.engine.objects import selected
+    from schemas.errors import InputError
+
+    try:
+        selected({}, text)
+    except InputError as error:
+        raise typer.BadParameter(f"{error.message} ({error.hint})") from None
+    return text
+
+
+Labels: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "-l", "--selector", parser=_selector, metavar="LABELS", help="In place of names: labels as app=web,tier!=db."
+    ),
+]
+Selector: TypeAlias = Annotated[
+    str, typer.Option("-l", "--selector", parser=_selector, metavar="LABELS", help="As app=web,tier!=db.")
+]
+Every: TypeAlias = Annotated[bool, typer.Option("--all", help="In place of names: all managed ones of the namespace.")]
 Connect: TypeAlias = Annotated[
     str,
     typer.Option("-c", "--connect", metavar="URI", envvar="LIBVIRT_DEFAULT_URI", help="The libvirt to talk to."),
@@ -144,24 +168,66 @@ def mark_of(domain: Domain) -> Mark | None:
 
 
 def on_each(
-    words: Sequence[str], namespace: str | None, uri: str, act: Callable[[Hypervisor, Domain], str]
+    words: Sequence[str] | None,
+    namespace: Namespace,
+    uri: str,
+    act: Callable[[Hypervisor, Domain], str],
+    *,
+    selector: str = "",
+    every: bool = False,
 ) -> typer.Exit:
     """Do *act* to each guest that *words* name, and print the word that it returns; return how to leave.
 
-    What fails is said, and the others are done all the same.
+    In place of names *selector* and *every* choose from the managed guests of the namespace. Several are worked on at
+    once. What fails is said, and the others are done all the same.
     """
-    wanted = names(words)
+    from executor.engine.together import together
+
+    many = bool(selector) or every
+    wanted = _named(words or (), many)
     code = 0
     with hypervisor_at(uri) as hypervisor:
-        for name in wanted:
+        chosen = _chosen(hypervisor, namespace or DEFAULT_NAMESPACE, selector) if many else {}
+        if many and not chosen:
+            messages.note(f"nothing found in the namespace {namespace or DEFAULT_NAMESPACE}")
+
+        def one(name: str) -> str | KubevmmError:
             try:
-                done = act(hypervisor, find(hypervisor, name, namespace))
+                return act(hypervisor, chosen[name] if many else find(hypervisor, name, namespace))
             except KubevmmError as error:
-                messages.failure(error)
+                return error
+
+        todo = list(chosen) if many else wanted
+        for name, done in zip(todo, together(todo, one), strict=True):
+            if isinstance(done, KubevmmError):
+                messages.failure(done)
                 code = 1
             else:
                 typer.echo(f"virtualmachine/{messages.one_line(name)} {done}")
     return typer.Exit(code)
+
+
+def _named(words: Sequence[str], many: bool) -> list[str]:
+    """Return the names in *words*. Raises a usage error for none, and for some where *many* are chosen otherwise."""
+    if many:
+        if words and not (len(words) == 1 and words[0].lower() in _KINDS):
+            raise typer.BadParameter("names exclude -l and --all")
+        return []
+    if not words:
+        raise typer.BadParameter("a name is missing, or -l, or --all")
+    return names(words)
+
+
+def _chosen(hypervisor: Hypervisor, namespace: str, selector: str) -> dict[str, Domain]:
+    from executor.engine import store
+    from executor.engine.objects import labels_of, selected
+
+    found = {
+        guest.ref.name: guest.domain
+        for guest, _ in store.guests(hypervisor, brief=True)
+        if guest.mark is not None and guest.ref.namespace == namespace and selected(labels_of(guest.object), selector)
+    }
+    return dict(sorted(found.items()))
 
 
 def without_kind(words: Sequence[str]) -> list[str]:

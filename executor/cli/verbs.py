@@ -53,6 +53,10 @@ _EXITS: Final = {
 class Verb(TyperCommand):
     """A verb whose usage is written as kubectl's: what it is about, then the options."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take flags as kubectl's users write them, too: ``--wait=false``."""
+        return super().parse_args(ctx, list(_flags(self, args)))
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002  (click gives it)
         """Return what stands behind the verb in its line of usage."""
         pieces = []
@@ -68,6 +72,26 @@ class Verb(TyperCommand):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+_BOOLEAN: Final = {"true": True, "false": False}
+
+
+def _flags(made: Any, args: Sequence[str]) -> Iterator[str]:
+    """Yield *args*, with ``--flag`` and ``--no-flag`` in place of ``--flag=true`` and ``--flag=false``."""
+    flags = {name: each for each in made.params if getattr(each, "is_flag", False) for name in each.opts}
+    ended = False
+    for word in args:
+        ended = ended or word == "--"
+        name, equals, value = word.partition("=")
+        said = _BOOLEAN.get(value) if equals and name in flags and not ended else None
+        if said is None:
+            yield word
+        elif said:
+            yield name
+        else:
+            # Where there is no other form, it is off unless it is named.
+            yield from flags[name].secondary_opts[:1]
 
 
 class Group(TyperGroup):

@@ -9,7 +9,7 @@ import typer
 from executor.cli.completing import objects
 from executor.cli.declared import Files, Recursive, load
 from executor.cli.durations import seconds
-from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, Selector, hypervisor_at
 
 _WEEK = 7 * 24 * 3600.0
 
@@ -38,7 +38,7 @@ def wait(
     filename: Files = None,
     recursive: Recursive = False,
     every: Annotated[bool, typer.Option("--all", help="All objects of the kind in the namespace.")] = False,
-    selector: Annotated[str, typer.Option("-l", "--selector", metavar="LABELS", help="As app=web,tier!=db.")] = "",
+    selector: Selector = "",
     all_namespaces: Annotated[bool, typer.Option("-A", "--all-namespaces", help="All namespaces.")] = False,
     timeout: Annotated[
         float,

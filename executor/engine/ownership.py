@@ -10,7 +10,7 @@ from analyser.names import GROUP, object_name
 from executor.engine import held, runs, seed, snapshots, store
 from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
-from executor.hypervisor.errors import LibvirtError, NotFound, WrongState
+from executor.hypervisor.errors import Conflict, LibvirtError, NotFound, WrongState
 from executor.hypervisor.handle import Affect
 from executor.plan import foreign
 from executor.plan import mark as marks
@@ -26,6 +26,9 @@ _EMPTY: Final = "\n  <metadata/>\n"
 
 ADOPTED: Final = "kubevmm.io/adopted"
 """The annotation of objects that nobody has applied yet."""
+
+ASKED: Final = "asked to shut down"
+"""What becomes of a guest that is to be deleted, and that nobody waits for."""
 
 GRACE: Final = 180
 """Seconds that a guest has to shut down where neither its object nor a person says."""
@@ -100,11 +103,20 @@ def release(hypervisor: Hypervisor, guest: Guest) -> None:
             hypervisor.domains.define(text.replace(_EMPTY, "\n", 1))
 
 
-def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, cascade: bool = True) -> str:
+def delete(
+    hypervisor: Hypervisor,
+    guest: Guest,
+    *,
+    grace: int | None = None,
+    cascade: bool = True,
+    patience: float | None = None,
+) -> str:
     """Delete the object that *guest* is, as its deletionPolicy says; return ``deleted`` or ``released``.
 
     A guest that runs is asked to shut down first, and its power cut after *grace* seconds (None: as its object says; 0:
-    at once). Its disks stay. Without *cascade* it is released whatever its policy.
+    at once). Its disks stay. Without *cascade* it is released whatever its policy. Raises Conflict where it runs still
+    after *patience* seconds, and grace is not over yet: then it was asked, and that is all. With a patience of 0 that
+    is no error, but what is returned: ``asked to shut down``.
     """
     spec = guest.object.get("spec") or {}
     if spec.get("deletionPolicy") == "Retain" or not cascade:
@@ -117,8 +129,8 @@ def delete(hypervisor: Hypervisor, guest: Guest, *, grace: int | None = None, ca
     persistent = domain.persistent
     seeds = seed.paths_of(domain) if spec.get("cloudInit") is not None else None
     try:
-        if domain.active:
-            _stop(domain, guest, grace)
+        if domain.active and not _stop(domain, guest, grace, patience):
+            return ASKED
         if persistent:
             _check(domain, guest)
             domain.undefine()
@@ -139,14 +151,23 @@ def _check(domain: Domain, guest: Guest) -> None:
         raise KubevmmError(f"{guest.ref}: the domain {domain.name} is no longer its own", hint="nothing was destroyed")
 
 
-def _stop(domain: Domain, guest: Guest, grace: int) -> None:
+def _stop(domain: Domain, guest: Guest, grace: int, patience: float | None) -> bool:
+    """Return whether it is off. Raises Conflict as `delete` does."""
     _check(domain, guest)
-    deadline = time.monotonic() + grace
+    begun = time.monotonic()
+    waits = grace if patience is None else min(grace, patience)
     try:
         if grace > 0:
             domain.shutdown()
-        while domain.active and time.monotonic() < deadline:
+        while domain.active and time.monotonic() < begun + waits:
             time.sleep(0.2)
+        if domain.active and waits < grace:
+            if not waits:
+                return False
+            raise Conflict(
+                f"{guest.ref}: it runs still, {waits:g} s after it was asked to shut down, and is not deleted yet",
+                hint="delete it again once it is off; --grace-period and --force cut its power",
+            )
         if domain.active:
             _check(domain, guest)
             domain.destroy()
@@ -154,6 +175,7 @@ def _stop(domain: Domain, guest: Guest, grace: int) -> None:
         # It ended by itself meanwhile.
         if domain.active:
             raise
+    return True
 
 
 def _set(domain: Domain, xml: str | None) -> None:

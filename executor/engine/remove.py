@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import definitions, disks, images, ownership, snapshots, store
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref, ref_of
+from executor.engine.together import AT_ONCE, together
+from executor.hypervisor.errors import NotFound
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -37,16 +40,15 @@ def ordered(refs: Iterable[Ref]) -> list[Ref]:
     return sorted(refs, key=lambda ref: places.get(ref.kind, 1))
 
 
-def delete(hypervisor: Hypervisor, ref: Ref, *, grace: int | None = None) -> str:
+def delete(hypervisor: Hypervisor, ref: Ref, *, grace: int | None = None, patience: float | None = None) -> str:
     """Delete the object *ref* as its deletionPolicy says; return ``deleted`` or ``released``.
 
-    *grace* is for guests: the seconds that they may take to shut down (None: as the object says). Raises NotFound where
-    the node has no such object.
+    *grace* and *patience* are for guests, see `ownership.delete`. Raises NotFound where the node has no such object.
     """
     if ref.kind in definitions.KINDS:
         return definitions.delete(hypervisor, ref)
     if ref.kind == "VirtualMachine":
-        return ownership.delete(hypervisor, store.find(hypervisor, ref), grace=grace)
+        return ownership.delete(hypervisor, store.find(hypervisor, ref), grace=grace, patience=patience)
     if ref.kind == disks.KIND:
         return disks.delete(hypervisor, ref)
     if ref.kind == images.KIND:
@@ -56,15 +58,9 @@ def delete(hypervisor: Hypervisor, ref: Ref, *, grace: int | None = None) -> str
     raise KubevmmError(f"{ref}: a node by itself cannot delete a {ref.kind} yet")
 
 
-def chosen(hypervisor: Hypervisor, kinds: Iterable[str], namespaces: Iterable[str], selector: str) -> list[Ref]:
-    """Return the managed objects of *kinds* in *namespaces* whose labels are as *selector* says (empty: all)."""
-    wanted = set(namespaces)
-    return [
-        ref_of(obj)
-        for kind in kinds
-        for obj in listing(hypervisor, Query(kind, None, (), selector)).objects
-        if ref_of(obj).namespace in wanted
-    ]
+def chosen(hypervisor: Hypervisor, kinds: Iterable[str], namespace: str | None, selector: str) -> list[Ref]:
+    """Return the managed objects of *kinds* in *namespace* (None: any) with labels as *selector* says (empty: all)."""
+    return [ref_of(obj) for kind in kinds for obj in listing(hypervisor, Query(kind, namespace, (), selector)).objects]
 
 
 def prunable(hypervisor: Hypervisor, declared: Declarations, selector: str, namespace: str | None) -> list[Ref]:
@@ -86,13 +82,33 @@ def prunable(hypervisor: Hypervisor, declared: Declarations, selector: str, name
     return ordered(out)
 
 
-def remove(hypervisor: Hypervisor, refs: Iterable[Ref], *, grace: int | None = None) -> Iterator[Removed]:
-    """Delete *refs*, and yield what became of each as it is done. What fails keeps no other from being deleted."""
-    for ref in ordered(refs):
+def remove(
+    hypervisor: Hypervisor, refs: Iterable[Ref], *, grace: int | None = None, patience: float | None = None
+) -> Iterator[Removed]:
+    """Delete *refs*, and yield what became of each as it is done. What fails keeps no other from being deleted.
+
+    Guests shut down together. See `ownership.delete` for *grace* and *patience*.
+    """
+
+    def one(ref: Ref) -> Removed:
         try:
-            yield Removed(ref, delete(hypervisor, ref, grace=grace))
+            return Removed(ref, delete(hypervisor, ref, grace=grace, patience=patience))
         except KubevmmError as error:
-            yield Removed(ref, error=error)
+            return Removed(ref, error=error)
+
+    for kind, alike in itertools.groupby(ordered(refs), key=lambda ref: ref.kind):
+        yield from together(list(alike), one, at_once=AT_ONCE if kind == "VirtualMachine" else 1)
+
+
+def foretell(hypervisor: Hypervisor, refs: Iterable[Ref]) -> Iterator[Removed]:
+    """Yield what `remove` would do to each of *refs*, as far as the objects themselves say; nothing is changed."""
+    for ref in ordered(refs):
+        found = listing(hypervisor, Query(ref.kind, ref.namespace, (ref.name,))).objects
+        if not found:
+            yield Removed(ref, error=NotFound(f"{ref}: not found in the namespace {ref.namespace}"))
+        else:
+            retained = (found[0].get("spec") or {}).get("deletionPolicy") == "Retain"
+            yield Removed(ref, "released" if retained else "deleted")
 
 
 def _adopted(obj: dict[str, Any]) -> bool:

@@ -88,8 +88,8 @@ def test_nothing_is_pruned_for_an_input_without_objects(node: Hypervisor, write:
 def test_what_is_chosen_by_labels_is_of_the_kind_and_the_namespace(node: Hypervisor, write: Callable[..., str]) -> None:
     other = vm("b", metadata=f"namespace: other\n{SHOP}")
     apply(node, write("---\n".join([vm("a", metadata=SHOP), vm("c"), other])))
-    assert [ref.name for ref in remove.chosen(node, ["VirtualMachine"], ["default"], "app=shop")] == ["a"]
-    assert [ref.name for ref in remove.chosen(node, ["VirtualMachine"], ["default"], "")] == ["a", "c"]
+    assert [ref.name for ref in remove.chosen(node, ["VirtualMachine"], "default", "app=shop")] == ["a"]
+    assert [ref.name for ref in remove.chosen(node, ["VirtualMachine"], "default", "")] == ["a", "c"]
 
 
 def test_only_what_has_the_labels_is_applied(node: Hypervisor, write: Callable[..., str]) -> None:
