@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from controller import kinds, operations
+from controller import kinds, operations, replicasets
 from controller.guests import OURS, GuestReconciler
 from controller.pods import PAUSE
 from controller.resources import GUESTS, PODS
@@ -59,6 +59,7 @@ async def _run(options: Options) -> None:
         Builder(manager, "guests").for_(GUESTS, any_change).owns(PODS, selection=OURS).complete(guests.reconcile)
         kinds.add(manager, client, options.namespace, identity())
         operations.add(manager, client)
+        replicasets.add(manager, client, identity())
         logger.info("started: API server %s", server.server)
         await manager.run()
         logger.info("stopped")

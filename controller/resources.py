@@ -13,6 +13,7 @@ SNAPSHOTS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineSnapshot", 
 NETWORKS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNetwork", "virtualmachinenetworks")
 POOLS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineStoragePool", "virtualmachinestoragepools")
 OPERATIONS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineOperation", "virtualmachineoperations")
+REPLICASETS: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineReplicaSet", "virtualmachinereplicasets")
 NODES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNode", "virtualmachinenodes", namespaced=False)
 
 MACHINES: Final = Resource("", "v1", "Node", "nodes", namespaced=False)

@@ -189,6 +189,12 @@ def crd(kind: Kind, native: Native) -> Schema:
         ],
         "schema": {"openAPIV3Schema": whole},
     }
+    if kind.scale:
+        version["subresources"]["scale"] = {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.labelSelector",
+        }
     if kind.selectable:
         version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
     return {

@@ -33,10 +33,11 @@ KINDS: Final = (
     KindName("VirtualMachineNetwork", "virtualmachinenetworks", "vmnet"),
     KindName("VirtualMachineStoragePool", "virtualmachinestoragepools", "vmpool"),
     KindName("VirtualMachineOperation", "virtualmachineoperations", "vmop"),
+    KindName("VirtualMachineReplicaSet", "virtualmachinereplicasets", "vmrs"),
     KindName("VirtualMachineNode", "virtualmachinenodes", "vmnode", namespaced=False),
 )
 
-OF_CLUSTERS: Final = frozenset({"VirtualMachineOperation"})
+OF_CLUSTERS: Final = frozenset({"VirtualMachineOperation", "VirtualMachineReplicaSet"})
 """The kinds of which a node by itself has no objects."""
 
 _BY_NAME: Final[Mapping[str, KindName]] = {

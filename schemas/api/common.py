@@ -193,3 +193,5 @@ class Kind:
     namespaced: bool = True
     rules: tuple[Rule, ...] = ()
     needs_spec: bool = False
+    scale: bool = False
+    """Whether ``kubectl scale`` and autoscalers may set ``spec.replicas``."""

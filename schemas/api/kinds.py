@@ -11,6 +11,7 @@ from schemas.api import (
     virtualmachinenetwork,
     virtualmachinenode,
     virtualmachineoperation,
+    virtualmachinereplicaset,
     virtualmachinesnapshot,
     virtualmachinestoragepool,
 )
@@ -27,4 +28,5 @@ KINDS: tuple[Kind, ...] = (
     virtualmachinestoragepool.KIND,
     virtualmachineoperation.KIND,
     virtualmachinenode.KIND,
+    virtualmachinereplicaset.KIND,
 )

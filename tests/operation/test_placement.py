@@ -12,7 +12,7 @@ from tests.harness.build import CONTROL_PLANE, build
 from tests.harness.controlplane import ControlPlane
 from tests.harness.libvirtd import Libvirtd
 from tests.harness.server import Server, free_ports
-from tests.operation.conftest import ROOT, Cluster, eventually
+from tests.operation.conftest import Cluster, eventually, install
 from tests.operation.test_guests import guest, status
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         Libvirtd(folder / "b") as second,
     ):
         cluster = Cluster(control_plane, folder)
-        for pattern in ("0*.yaml", "1*.yaml"):
-            for path in sorted((ROOT / "yamls").glob(pattern)):
-                cluster.kubectl("apply", "--server-side", "-f", str(path))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        install(control_plane)
         cluster.kubectl("create", "serviceaccount", "default")
         for name in NODES:
             node(cluster, name, cpu="4", memory="1Gi")
