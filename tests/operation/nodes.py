@@ -39,7 +39,10 @@ def executors(cluster: Cluster, libvirtds: dict[str, Libvirtd]) -> dict[str, Dae
     cluster.controller()
     started = {name: cluster.executor(name, each) for name, each in libvirtds.items()}
     for name in NODES:
-        eventually(lambda name=name: ready(cluster.find("vmnode", name))["status"] == "True")
+        eventually(
+            lambda name=name: ready(cluster.find("vmnode", name))["status"] == "True",
+            lambda: [each.log.read_text() for each in cluster.daemons],
+        )
     return started
 
 

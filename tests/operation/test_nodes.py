@@ -47,7 +47,9 @@ def test_a_node_has_the_labels_of_its_kubernetes_node(cluster: Cluster) -> None:
     labels = {"topology.kubernetes.io/zone": "north"}
     cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "many-a", "labels": labels}})
     cluster.apply(network("north", nodeNames=None, nodeSelector=labels))
-    cluster.kubectl("wait", "vmnet/north", "--for=condition=Ready", "--timeout=30s")
+    eventually(
+        lambda: ready(cluster.find("vmnet", "north"))["status"] == "True", lambda: cluster.find("vmnet", "north")
+    )
     assert states(cluster.get("vmnet", "north")) == {"many-a": "Active"}
     assert cluster.get("vmnode", "many-a")["metadata"]["labels"] == labels
     # That the Node goes says nothing of what the machine is.
