@@ -79,15 +79,15 @@ def apply(
     contradict each other.
     """
     check(declared)
-    index, node, bulk = store.Index(hypervisor), claims.Node(hypervisor, declared), unchanged.Bulk(hypervisor)
-    for each in ordered(declared):
-        if not labels_chosen(labels_of(each.object), selector):
-            continue
-        try:
-            done = one(hypervisor, each, declared, index, node, bulk, dry_run=dry_run, progress=progress)
-            yield Applied(each, done)
-        except KubevmmError as error:
-            yield Applied(each, error=error)
+    index, node = store.Index(hypervisor), claims.Node(hypervisor, declared)
+    chosen = [each for each in ordered(declared) if labels_chosen(labels_of(each.object), selector)]
+    with unchanged.Bulk(hypervisor, chosen, declared) as bulk:
+        for each in chosen:
+            try:
+                done = one(hypervisor, each, declared, index, node, bulk, dry_run=dry_run, progress=progress)
+                yield Applied(each, done)
+            except KubevmmError as error:
+                yield Applied(each, error=error)
 
 
 def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:

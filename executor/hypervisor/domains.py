@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from executor.hypervisor.connection import Connection
 
 PERSISTENT: Final = libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT
+TRANSIENT: Final = libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT
 AUTOSTART: Final = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
 MANAGED_SAVE: Final = libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE
 
@@ -53,7 +54,7 @@ class Domains:
         ]
 
     def all(self, flags: int = 0) -> list[Domain]:
-        """Return the domains; *flags* (PERSISTENT, AUTOSTART, MANAGED_SAVE, or'ed) leaves out those without these."""
+        """Return the domains; *flags* (PERSISTENT, AUTOSTART ..., or'ed) leaves out those of which this is not true."""
         return [Domain(self._connection, raw, raw.name()) for raw in self._connection.read("listAllDomains", flags)]
 
     def by_uuid(self, uuid: str) -> Domain:

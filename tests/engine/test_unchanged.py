@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.engine import apply as engine
-from executor.engine import guests, source, store
+from executor.engine import guests, source, store, unchanged
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.handle import Affect
@@ -33,6 +33,12 @@ DEVICES = (
 RUNS = vm(spec="runStrategy: Always", domain=DEVICES)
 PLAIN = vm("plain", domain="title: Plain")
 OBJECTS = "---\n".join([NETWORK % "one", KEYS % "hush", RUNS, PLAIN])
+
+
+@pytest.fixture(params=["one by one", "read ahead"], autouse=True)
+def _readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "read ahead":
+        monkeypatch.setattr(unchanged, "CHUNK", 1)
 
 
 def _apply(node: Hypervisor, declared: Declarations) -> dict[str, str]:
