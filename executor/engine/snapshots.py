@@ -16,7 +16,7 @@ from analyser.codec.encode import encode
 from executor.engine import state, store
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.objects import Ref
-from executor.hypervisor.errors import NotFound
+from executor.hypervisor.errors import NotFound, WrongState
 from executor.hypervisor.handle import Affect
 from executor.hypervisor.snapshots import Making, Snapshots
 from executor.plan import mark as marks
@@ -130,14 +130,35 @@ def forget(hypervisor: Hypervisor, uuid: str) -> None:
 
 
 def revert(snapshot: Snapshot, *, running: bool | None = None, force: bool = False) -> None:
-    """Put the guest back to *snapshot*; ours stays ours, though its definition of then says otherwise."""
+    """Put the guest back to *snapshot*; ours stays ours, though its definition of then says otherwise.
+
+    Raises WrongState where libvirt would lose the guest as it tries, unless with *force*.
+    """
     domain = snapshot.domain
+    if not force:
+        check(snapshot)
     mark = store.mark_of(domain)
     snapshot.revert(running=running, force=force)
     if mark is not None and store.mark_of(domain) != mark:
         affect = Affect.LIVE if domain.active else Affect.CURRENT
         affect |= Affect.CONFIG if domain.persistent else Affect.CURRENT
         domain.set_metadata(mark.xml(), namespace=marks.URI, prefix=marks.KEY, affect=affect)
+
+
+def check(snapshot: Snapshot) -> None:
+    """Raise WrongState where libvirt would lose the guest as it tries to go back to *snapshot*.
+
+    It has QEMU load the memory as it starts, and plugs in the vCPUs that QEMU does not start with only after that.
+    """
+    (root,) = xmlreader.parse(snapshot.xml().encode())
+    memory = root.find("memory")
+    plugged = root.findall("domain/vcpus/vcpu[@enabled='yes'][@hotpluggable='yes']")
+    if plugged and memory is not None and memory.get("snapshot") == "internal":
+        raise WrongState(
+            f"snapshot {snapshot.name}: it has the memory of a guest into which vCPUs were plugged while it ran, and"
+            " libvirt ends the guest when it tries to go back to that",
+            hint="--force tries; a snapshot that is taken after the guest's next start can be gone back to",
+        )
 
 
 def snapshot_of(hypervisor: Hypervisor, kept: Kept) -> Snapshot | None:

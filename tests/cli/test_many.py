@@ -113,7 +113,7 @@ def test_what_is_done_together_is_done_at_once_in_order_and_fails_in_its_turn() 
             raise KeyError(number)
         return number * 2
 
-    done = []
+    done: list[int] = []
     with pytest.raises(KeyError):
         done.extend(together(range(4, 8), act, at_once=4))
     found = together([1, 2], lambda number: number, at_once=1)
@@ -121,7 +121,7 @@ def test_what_is_done_together_is_done_at_once_in_order_and_fails_in_its_turn() 
 
 
 def test_whoever_leaves_off_begins_no_more() -> None:
-    begun = []
+    begun: list[int] = []
     for _ in together(range(100), begun.append, at_once=2):
         break
     seen = len(begun)
