@@ -91,11 +91,11 @@ def read(hypervisor: Hypervisor, domain: Domain) -> Entry | None:
     kept = _load(hypervisor, domain)
     if kept is not None and (config is None or config[0].uid != kept.record.uid):
         # The file was written after the element, which only the act itself takes away again.
-        return Entry(kept.record, defined=False, same_run=_same(live, kept.record, domain), mark=kept.mark)
+        return Entry(kept.record, defined=False, same_run=_same(hypervisor, live, kept.record, domain), mark=kept.mark)
     if config is None:
         return None
     record = config[0]
-    return Entry(record, defined=True, same_run=_same(live, record, domain), mark=kept.mark if kept else "")
+    return Entry(record, defined=True, same_run=_same(hypervisor, live, record, domain), mark=kept.mark if kept else "")
 
 
 def begin(hypervisor: Hypervisor, domain: Domain, record: Record, *, mark: str = "") -> None:
@@ -143,11 +143,17 @@ def advanced(record: Record, step: str, reason: str = "", message: str = "") -> 
     return msgspec.structs.replace(record, step=step, reason=reason, message=message)
 
 
-def _same(live: tuple[Record, bool] | None, record: Record, domain: Domain) -> bool:
+def run_of(hypervisor: Hypervisor, domain: Domain) -> int:
+    """Return libvirt's number of the run that goes on; -1 where the guest is off. Raises LibvirtError."""
+    # A handle keeps the number that it came with.
+    return int(hypervisor.domains.by_uuid(domain.uuid).read("ID"))
+
+
+def _same(hypervisor: Hypervisor, live: tuple[Record, bool] | None, record: Record, domain: Domain) -> bool:
     if live is None or live[0].uid != record.uid or not live[1]:
         return False
     # Saved memory brings its metadata along, into another run.
-    return bool(domain.read("ID") == record.run)
+    return run_of(hypervisor, domain) == record.run
 
 
 def _metadata(domain: Domain, affect: Affect) -> str | None:

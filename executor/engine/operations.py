@@ -105,7 +105,7 @@ def begin(hypervisor: Hypervisor, guest: Guest, request: Request, now: float) ->
         begun=now,
         deadline=request.deadline,
         was=_words(found),
-        run=domain.read("ID") if found.active else -1,
+        run=journal.run_of(hypervisor, domain) if found.active else -1,
     )
     refusal = _refusal(hypervisor, guest, record, found)
     if refusal is not None:
@@ -287,6 +287,7 @@ def _restore(act: Act) -> Step:
 def _revert(act: Act) -> Step:
     name = act.record.parameters["snapshot"]
     if act.entry.defined:
+        snapshots.check(_snapshot(act.hypervisor, act.guest, act.record))
         if not act.entry.mark:
             # Not written down in full, so not begun.
             mark = act.guest.mark.xml() if act.guest.mark is not None else ""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.harness.libvirtd import Libvirtd
     from tests.operation.conftest import Daemon
 
-SEEDS = int(os.environ.get("KUBEVMM_FAULT_SEEDS", "4"))
+SEEDS = int(os.environ.get("KUBEVMM_FAULT_SEEDS", "3"))
 
 
 def operation(name: str, kind: str, vm: str, **spec: Any) -> dict[str, Any]:
