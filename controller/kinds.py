@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller import secrets
 from controller.definitions import DefinitionReconciler
 from controller.disks import DiskReconciler, moves_disk, moves_guest
 from controller.fleet import Fleet
@@ -55,6 +56,7 @@ def add(manager: Manager, client: Client, namespace: str, instance: str) -> None
             .complete(definitions.reconcile)
         )
     _add_placed(manager, client, fleet, recorder)
+    secrets.add(manager, client)
 
 
 def _add_placed(manager: Manager, client: Client, fleet: Fleet, recorder: Recorder) -> None:

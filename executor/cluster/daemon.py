@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from executor.agent.health import Health
 from executor.agent.metrics import Metrics
 from executor.agent.notify import notify
 from executor.agent.process import Signals, attend, opened
+from executor.cluster.identity import NodeCredentials
 from executor.cluster.link import Link
 from executor.cluster.operations import Operations
 from executor.cluster.report import Report
@@ -80,7 +82,8 @@ def run(options: Options) -> None:
             source.prepare(manager)
             operations.prepare(manager)
 
-        link = stack.enter_context(Link(server, f"kubevmm-executor/{version('kubevmm')}", prepare))
+        identity = partial(NodeCredentials, options.node)
+        link = stack.enter_context(Link(server, f"kubevmm-executor/{version('kubevmm')}", prepare, identity=identity))
         source.attach(link)
         sink = ApiSink(options.node, source, link)
         agent = Agent(

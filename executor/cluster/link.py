@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kube.client import Client
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kube.configuration import Configuration
+    from kube.credentials import Credentials
 
     T = TypeVar("T")
 
@@ -30,11 +33,20 @@ PATIENCE: Final = 60.0
 class Link:
     """A context manager: between entering and leaving the caches are kept. *prepare* adds to the manager before.
 
-    ``client`` is for coroutines given to `call` alone.
+    ``client`` is for coroutines given to `call` alone, and so is ``own``, which asks as what *identity* makes of it: by
+    default as the same.
     """
 
-    def __init__(self, configuration: Configuration, user_agent: str, prepare: Callable[[Manager], None]) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        user_agent: str,
+        prepare: Callable[[Manager], None],
+        *,
+        identity: Callable[[Client], Credentials] | None = None,
+    ) -> None:
         self._configuration = configuration
+        self._identity = identity
         self._user_agent = user_agent
         self._prepare = prepare
         self._begun: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -43,6 +55,7 @@ class Link:
         self._stop: asyncio.Event
         self._beside: set[asyncio.Task[None]] = set()
         self.client: Client
+        self.own: Client
         self.failure: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -93,8 +106,13 @@ class Link:
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        async with Session(self._configuration, user_agent=self._user_agent) as session:
-            self.client = Client(session)
+        async with contextlib.AsyncExitStack() as stack:
+            session = await stack.enter_async_context(Session(self._configuration, user_agent=self._user_agent))
+            self.client = self.own = Client(session)
+            if self._identity is not None:
+                configuration = replace(self._configuration, credentials=self._identity(self.client))
+                other = await stack.enter_async_context(Session(configuration, user_agent=self._user_agent))
+                self.own = Client(other)
             manager = Manager(session)
             self._prepare(manager)
             self._begun.set_result(None)

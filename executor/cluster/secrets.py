@@ -1,4 +1,7 @@
-"""The Secrets that a node's guests refer to: read one by one, so that a node need not see any other."""
+"""The Secrets that a node's guests refer to: read one by one, as the node's own account, which may read no other.
+
+Where the node has no account of its own (no controller runs), the executor asks as itself.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from executor.cluster.identity import NoIdentity
 from executor.cluster.resources import SECRETS
 from kube.errors import ApiError, NotFound
 from kube.object import Key
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from executor.cluster.link import Link
+    from kube.object import Object
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +71,7 @@ class Secrets:
 
     def _get(self, namespace: str, name: str) -> dict[str, str]:
         try:
-            found = self._link.call(self._link.client.get(SECRETS, Key(namespace, name)))
+            found = self._link.call(self._fetch(Key(namespace, name)))
         except NotFound:
             return {}
         out = {}
@@ -76,3 +81,10 @@ class Secrets:
             except (binascii.Error, ValueError):
                 logger.warning("secret %s/%s: %s is no text", namespace, name, key)
         return out
+
+    async def _fetch(self, key: Key) -> Object:
+        try:
+            return await self._link.own.get(SECRETS, key)
+        except NoIdentity as error:
+            logger.debug("%s", error)
+            return await self._link.client.get(SECRETS, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +61,16 @@ def _wait_for_policies(running: ControlPlane, admin: Caller) -> None:
     _until(lambda: _is_refused(tenant, path("virtualmachines", TENANT), refused, "usehost"))
     other = manifest("VirtualMachineNode", "never")
     _until(lambda: _is_refused(executor, path("virtualmachinenodes"), other, "itself alone"))
+    accounts = "/api/v1/namespaces/kubevmm-nodes/serviceaccounts"
+    admin.create(accounts, {"metadata": {"name": "other"}})
+    _until(
+        lambda: _is_refused(
+            executor, f"{accounts}/other/token", {"spec": {}}, "of the account kubevmm-nodes/early alone"
+        )
+    )
+    controller = Caller(running, token_of(admin, "kubevmm-controller", {}))
+    roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{TENANT}/roles"
+    _until(lambda: _is_refused(controller, roles, {"metadata": {"name": "any"}}, "of its own alone"))
 
 
 def _is_refused(caller: Caller, where: str, body: dict[str, Any], said: str) -> bool:
@@ -90,12 +99,13 @@ def _executor(running: ControlPlane, admin: Caller, node: str) -> Caller:
     where = f"/api/v1/namespaces/{SYSTEM}/pods"
     pod = admin.create(where, {"metadata": {"name": f"executor-{node}"}, "spec": spec})["metadata"]
     bound = {"kind": "Pod", "apiVersion": "v1", "name": pod["name"], "uid": pod["uid"]}
-    return Caller(running, _token(admin, {"boundObjectRef": bound}))
+    return Caller(running, token_of(admin, "kubevmm-executor", {"boundObjectRef": bound}))
 
 
-def _token(admin: Caller, spec: dict[str, Any]) -> str:
+def token_of(admin: Caller, account: str, spec: dict[str, Any]) -> str:
+    """Return a token of one of our service accounts, as the TokenRequest *spec* asks for it."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-    made = admin.create(f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/kubevmm-executor/token", body)
+    made = admin.create(f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{account}/token", body)
     return str(made["status"]["token"])
 
 
@@ -120,7 +130,7 @@ def two(cluster: ControlPlane, admin: Caller) -> Caller:
 @pytest.fixture(scope="session")
 def nowhere(cluster: ControlPlane, admin: Caller) -> Caller:
     """Return somebody with the executors' service account, but a token that no Pod of a node was given."""
-    return Caller(cluster, _token(admin, {}))
+    return Caller(cluster, token_of(admin, "kubevmm-executor", {}))
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +149,3 @@ def helper(cluster: ControlPlane) -> Caller:
 def operator(cluster: ControlPlane) -> Caller:
     """Return somebody who may give guests of two namespaces what is the nodes'."""
     return Caller(cluster, cluster.tokens["operator"])
-
-
-def dump(found: Any) -> str:
-    """Return *found* as a line, for messages."""
-    return json.dumps(found, sort_keys=True)
