@@ -38,8 +38,13 @@ check: environment  ## linters, types, and the layers of the packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: environment  ## measure against peers, and keep the table in docs/benchmarks.md
+bench: environment  ## measure against peers, and keep the tables in docs/benchmarks.md
+	@scripts/system-packages $(NODE_PACKAGES) $(CLUSTER_PACKAGES)
+	$(BIN)/python -m tests.harness.build
 	$(BIN)/python -m benchmarks.codec --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.estate measure --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.kube --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.node --output docs/benchmarks.md
 
 docs: environment  ## write the pages and man pages of virtctl's verbs anew
 	$(BIN)/python -m executor.cli.reference
