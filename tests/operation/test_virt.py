@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
 import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
@@ -211,7 +215,8 @@ def test_what_cannot_be_asked_is_said_in_one_line_and_what_to_do_in_another(
         (("start", "a", f"--kubeconfig={unreachable}"), "https://127.0.0.1:1 does not answer", "is it up"),
         (("describe", "a", f"--kubeconfig={stranger}"), "does not take the kubeconfig's credentials", "log in"),
         (("describe", "nosuch", "-n", space), f"virtualmachine/nosuch is not found in the namespace {space}", "-A"),
-        (("restart", "web-1", "-n", space), "nobody executes yet", f"stop web-1 -n {space} --wait"),
+        (("restart", "web-1", "-n", space, "--timeout", "0.5"), "not over in time: ", "takes back what has not begun"),
+        (("pause", "nosuch", "-n", space), f"virtualmachine/nosuch is not found in the namespace {space}", "-A"),
         (("console", "web-1", "-n", space), "is on the node n-7", "qemu+ssh://n-7/system"),
         (("disk", "attach", "vm/web-1", "/a", "-n", space), "is on the node n-7", "virtctl disk attach vm/web-1 /a"),
         (("vnc", "web-2", "-n", space), "has no node yet", "kubectl virt describe vm web-2"),
@@ -270,6 +275,33 @@ def test_a_second_import_leaves_what_others_changed_and_says_so(virt: Virt, clus
     assert cluster.get("vm", "one", "again")["spec"]["runStrategy"] == "Manual"
     assert "s3cret" not in done.stdout + done.stderr
     cluster.kubectl("delete", "vm", "--all", "-n", "again", "--timeout=60s")
+
+
+def test_an_import_shows_on_a_terminal_how_far_it_is(virt: Virt, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", {f"n/{number}.xml": domain(number, f"p-{number}") for number in range(3)})
+    ours, theirs = pty.openpty()
+    words = [*PLUGIN, "import", str(source), "-n", "progress", "--dry-run=server"]
+    environment = {**virt.environment, "TERM": "xterm", "COLUMNS": "100"}
+    shown = bytearray()
+
+    def read() -> None:
+        # The terminal is gone when the last that has it open has ended.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 4096):
+                shown.extend(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    # Colours stand between the words.
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert "apply" in plain
+    assert re.search(r"4/4 +0 failed", plain), plain
+    assert "\x1b" not in done.stdout
+    assert "VirtualMachine   3 " in done.stdout
 
 
 def test_an_import_goes_on_where_the_api_server_comes_back(virt: Virt, cluster: Cluster, tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ def verb(name: str) -> Any:
     say.__doc__ = f"Say where `{name}` is done on a cluster."
     made = verbs.made(name, say, verbs.EXITS, bare=True)
     made.ignore_unknown_options = True
-    made.context_settings = {**made.context_settings, "ignore_unknown_options": True}
     return made
 
 
