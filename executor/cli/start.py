@@ -29,7 +29,8 @@ def start(
     """Start guests, or go on from where they were saved.
 
     One that runs already is left as it is. One whose runStrategy is Halted runs on, also where an agent keeps it, until
-    `virtctl stop`, `virtctl apply`, or another runStrategy.
+    `virtctl stop`, `virtctl apply`, or another runStrategy. One on whose disks linked clones are based is not started:
+    what it writes would spoil them.
 
     \b
     Examples:
@@ -38,10 +39,12 @@ def start(
       virtctl start vm -l app=web -n shop
       virtctl start web-1 --paused
     """
+    from executor.engine import bases
     from executor.engine.power import started_by_hand
     from executor.node import life
 
-    def act(_: Hypervisor, domain: Domain) -> str:
+    def act(hypervisor: Hypervisor, domain: Domain) -> str:
+        bases.check(hypervisor, domain)
         with started_by_hand(domain) as against:
             if against:
                 messages.note(f"{domain.name}: {against}; it runs until `virtctl stop`, or until that changes")

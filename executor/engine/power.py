@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from executor.engine import bases, runs, store
 from executor.engine import held as holds
-from executor.engine import runs, store
 from executor.hypervisor.errors import LibvirtError, Unsupported, WrongState
 from schemas.errors import KubevmmError
 
@@ -131,11 +131,13 @@ def settle(hypervisor: Hypervisor, obj: Mapping[str, Any], domain: Domain, *, ne
     """Start *domain*, or ask it to shut down, as *obj* says; return what was done, in words, empty for nothing.
 
     For a person who applies it: nothing waits, and what was done by hand before counts no more. A *new* domain has
-    never run, whatever libvirt's test driver says.
+    never run, whatever libvirt's test driver says. Raises Conflict where what it would write to is a clone's base.
     """
     wanted = strategy(obj)
     run = runs.Run() if new else runs.load(hypervisor, domain.uuid)
     todo = _todo(wanted, domain.state(), run, new=new)
+    if todo == "start" and not new:
+        bases.check(hypervisor, domain)
     if todo and not new:
         holds.release(domain)
     return _act(domain, todo)

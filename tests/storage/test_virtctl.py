@@ -244,6 +244,9 @@ def test_a_guest_is_cloned_with_its_disks(
     assert b"has its volume" in run("delete", "vmdisk", "web-2-vda", code=1).stderr
     assert b"cannot be a guest's name" in run("clone", "web-1", "../x", code=1).stderr
     made.destroy()
+    started = run("start", "web-1", code=1 if linked else 0)
+    assert (b"is based on its disk vda, and would be spoilt" in started.stderr) == linked
+    assert domain.active != linked
 
 
 def test_a_clone_that_fails_leaves_nothing(run: Run, pool: Pool, qemu: Hypervisor, tmp_path: Path) -> None:
