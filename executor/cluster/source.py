@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from executor.agent.source import Wanted
 from executor.cluster import roles
+from executor.cluster.leaving import kind_leaves
 from executor.cluster.resources import RESOURCES
 from executor.cluster.roles import DISKS, GUESTS, IMAGES, LISTS, SNAPSHOTS, Role, View
 from executor.cluster.secrets import Secrets
@@ -41,6 +42,10 @@ FIRST: Final = 10.0
 """Seconds to wait for the API server at the start: guests need it less than it is needed to change them."""
 
 _USES: Final = {"VirtualMachineNetwork": ("networkRef",), "VirtualMachineStoragePool": ("poolRef", "poolRefs")}
+
+
+_NEEDS: Final = {DISKS: ("diskRef",), **_USES}
+"""What must be there before what refers to it is made: by kind, the keys that refer to it."""
 
 
 def manager_of(kind: str, node: str) -> str:
@@ -129,12 +134,16 @@ class ApiSource:
             return None
         view = self._view(ref, found)
         if view.role is Role.REMOVE:
-            orphan = ORPHAN in found.finalizers or view.declared.object["spec"].get("deletionPolicy") == "Retain"
+            orphan = (
+                ORPHAN in found.finalizers
+                or view.declared.object["spec"].get("deletionPolicy") == "Retain"
+                or kind_leaves(self._link, ref.kind)
+            )
             waits = "" if orphan else self._used(ref)
             return Wanted(view.declared, deleting=True, orphan=orphan, deliberate=True, waits=waits)
         if view.role is not Role.MAKE:
             return None
-        return Wanted(view.declared, waits=self._lacks(view.declared) if ref.kind == GUESTS else "")
+        return Wanted(view.declared, waits=self._lacks(view.declared))
 
     def leaves(self, ref: Ref) -> bool:
         """See `Source.leaves`."""
@@ -237,16 +246,20 @@ class ApiSource:
         return found
 
     def _lacks(self, declared: Declared) -> str:
-        """Return which disk the guest *declared* waits for, and why that cannot be had; empty where it has all."""
+        """Return what *declared* waits for, and why that cannot be had; empty where it has all.
+
+        A reference means an object: what libvirt alone has by its name is not for whoever guesses that.
+        """
         for key, namespace, name in declared.reach:
-            if key != "diskRef":
+            kind = next((each for each, keys in _NEEDS.items() if key in keys), None)
+            if kind is None or (kind == DISKS and declared.ref.kind != GUESTS):
                 continue
-            disk = Ref(DISKS, namespace, name)
-            view = self.view(disk)
+            target = Ref(kind, namespace, name)
+            view = self.view(target)
             if view is None or view.role is Role.NONE:
-                return f"waits for {disk}: there is none on the node {self._node}"
+                return f"waits for {target}: there is none on the node {self._node}"
             if view.lacks:
-                return f"waits for {disk}: {view.lacks}"
+                return f"waits for {target}: {view.lacks}"
         return ""
 
     def _used(self, ref: Ref) -> str:
@@ -296,18 +309,19 @@ class ApiSource:
         finalized = delta.old is not None and delta.new is not None and delta.old.finalizers != delta.new.finalizers
         if old is not None and new is not None and old.says_what(new) and not finalized:
             if old.lacks != new.lacks:
-                self._tell(self._guests_with(ref))
+                self._tell(self._users_of(ref))
             # Our own status, most of the time.
             return
         with self._lock:
             self._every = None
-        self._tell([ref, *self._guests_with(ref), *self._waiting(ref)])
+        self._tell([ref, *self._users_of(ref), *self._waiting(ref)])
 
-    def _guests_with(self, ref: Ref) -> list[Ref]:
-        if ref.kind != DISKS:
+    def _users_of(self, ref: Ref) -> list[Ref]:
+        """Return what may have waited for *ref*."""
+        wanted = {(key, ref.namespace, ref.name) for key in _NEEDS.get(ref.kind, ())}
+        if not wanted:
             return []
-        wanted = ("diskRef", ref.namespace, ref.name)
-        return [other for other, _, view in self._views() if other.kind == GUESTS and wanted in view.declared.reach]
+        return [other for other, _, view in self._views() if not wanted.isdisjoint(view.declared.reach)]
 
     def _waiting(self, ref: Ref) -> list[Ref]:
         """Return the networks and pools that are to go, which may have waited for *ref*."""
