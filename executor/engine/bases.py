@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from lxml import etree
+
+from analyser.xmlreader import FRAGMENTS
 from executor.engine import state, volumes
-from executor.engine.usage import parsed
 from executor.hypervisor.errors import Conflict, LibvirtError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def check(hypervisor: Hypervisor, domain: Domain) -> None:
 def _written(hypervisor: Hypervisor, domain: Domain) -> Iterator[tuple[str, str]]:
     if not domain.persistent:
         return
-    for disk in parsed(domain.xml(inactive=True)).iterfind("devices/disk"):
+    for disk in etree.fromstring(domain.xml(inactive=True).encode(), FRAGMENTS).iterfind("devices/disk"):
         target, source = disk.find("target"), disk.find("source")
         if source is None or disk.find("readonly") is not None or disk.get("device", "disk") in {"cdrom", "floppy"}:
             continue

@@ -108,7 +108,7 @@ def _uses(hypervisor: Hypervisor) -> Iterator[tuple[Use, set[str]]]:
         except NotFound:
             continue
         for running, text in documents:
-            for disk in parsed(text).iterfind("devices/disk"):
+            for disk in _parsed(text).iterfind("devices/disk"):
                 target = disk.find("target")
                 named = target.get("dev", "") if target is not None else ""
                 top = _places(disk.find("source"))
@@ -126,6 +126,5 @@ def _places(source: Any) -> set[str]:
     return found | ({f"{source.get('pool')}\n{source.get('volume')}"} if source.get("pool") else set())
 
 
-def parsed(text: str) -> Any:
-    """Return the tree of a document that libvirt printed."""
+def _parsed(text: str) -> Any:
     return etree.fromstring(text.encode(), FRAGMENTS)
