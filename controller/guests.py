@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from controller import pods
+from controller import evictions, pods
 from controller.resources import GUESTS, MANAGER, PODS
+from kube import finalizers
 from kube.apply import apply
 from kube.conditions import condition
 from kube.errors import AlreadyExists, NotFound
@@ -49,16 +50,22 @@ class GuestReconciler:
         self._pods = manager.cache(PODS, OURS)
         self._client = client
         self._image = image
+        self._evictions = evictions.Evictions(manager, client)
 
     async def reconcile(self, key: Key) -> Result | None:
         """Give the guest *key* a placement Pod where it needs one, and its status a node."""
         found = self._guests.get(key)
         if found is None or found.deleting:
             # The Pod is the garbage collector's: it keeps the room until nothing of the guest is left.
+            if found is None or TAKEN not in found.finalizers:
+                await self._let_go(self._pods.get(Key(key.namespace, pods.name_of(key.name))))
             return None
         guest = found.decode()
         place = await self._placed(found, guest)
+        verdict = await self._evicted(found, guest)
         said = status(found, guest, place)
+        moved = evictions.said(found, guest.get("status") or {}, verdict)
+        said = {**said, **moved, "conditions": [*said["conditions"], *moved.get("conditions", ())]}
         before = (guest.get("status") or {}).get("nodeName")
         metadata = {"name": key.name, "namespace": key.namespace, "uid": found.uid}
         if before and said.get("nodeName") != before:
@@ -79,15 +86,36 @@ class GuestReconciler:
         if there is None:
             return await self._make(found, guest) if wanted else None
         pod = there.decode()
-        over = (pod.get("status") or {}).get("phase") in _OVER
-        if over or not (wanted or _holds(guest)):
-            if not there.deleting:
-                try:
-                    await self._client.delete(PODS, key, uid=there.uid)
-                except NotFound:
-                    logger.debug("%s: is gone already", key)
+        if there.deleting:
+            if self._evictions.over(guest, taken=TAKEN in found.finalizers):
+                await self._let_go(there)
             return None
-        return None if there.deleting else pod
+        over = (pod.get("status") or {}).get("phase") in _OVER
+        if not over and (wanted or _holds(guest)):
+            return pod
+        # Nobody evicts it: it need not be held.
+        released = await finalizers.remove(self._client, PODS, there, pods.FINALIZER)
+        try:
+            if released is not None:
+                await self._client.delete(PODS, key, uid=there.uid)
+        except NotFound:
+            logger.debug("%s: is gone already", key)
+        return None
+
+    async def _evicted(self, found: Object, guest: Mapping[str, Any]) -> evictions.Verdict | None:
+        """Do what an eviction of the guest's Pod asks for, and return it; None where there was none."""
+        if TAKEN not in found.finalizers:
+            return None
+        there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
+        pod = there.decode() if there is not None and any(each.uid == found.uid for each in there.owners) else None
+        verdict = self._evictions.judge(guest, pod, wanted=_should_run(guest))
+        await self._evictions.act(guest, pod, verdict)
+        return verdict
+
+    async def _let_go(self, pod: Object | None) -> None:
+        """Hold the deletion of *pod* no longer."""
+        if pod is not None and pod.deleting:
+            await finalizers.remove(self._client, PODS, pod, pods.FINALIZER)
 
     async def _make(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
         node = (guest.get("status") or {}).get("nodeName") if TAKEN in found.finalizers else ""

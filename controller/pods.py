@@ -9,6 +9,9 @@ from schemas.requests import quantity, requests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FINALIZER: Final = "kubevmm.io/placement"
+"""Holds a Pod that is evicted until its guest is off."""
+
 LABEL: Final = "kubevmm.io/vm"
 """Names the Pod's guest."""
 
@@ -66,7 +69,7 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "") -> dict[st
         "kind": "Pod",
         "metadata": {
             "name": name_of(metadata["name"]), "namespace": metadata["namespace"], "labels": labels,
-            "ownerReferences": [owner],
+            "ownerReferences": [owner], "finalizers": [FINALIZER],
         },
         "spec": out,
     }  # fmt: skip

@@ -65,6 +65,9 @@ def view(ref: Ref, found: Object, node: str) -> View:
     role = Role.MAKE
     if found.deleting:
         role = Role.REMOVE if FINALIZER in found.finalizers else Role.NONE
+    elif ref.kind == GUESTS and (found.decode().get("status") or {}).get("evacuationNodeName") == node:
+        # It goes on elsewhere: what is left of it here goes as if it were deleted, and so is never made again here.
+        role = Role.REMOVE if FINALIZER in found.finalizers else Role.NONE
     return _disk(found, node, View(role, plain)) if ref.kind == DISKS else View(role, plain)
 
 

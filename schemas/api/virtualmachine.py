@@ -93,7 +93,8 @@ class CloudInit(Struct):
         str | None, doc("The guest's host name; the object's own name where neither this nor the metadata says it.")
     ] = None
     ssh_authorized_keys: Annotated[
-        list[str] | None, doc("Public keys, a line each as in authorized_keys, for the user that the guest begins with.")
+        list[str] | None,
+        doc("Public keys, a line each as in authorized_keys, for the user that the guest begins with."),
     ] = None
     secret_ref: Annotated[
         Reference | None,
@@ -293,6 +294,9 @@ class VirtualMachineStatus(Struct):
     last_operation: Annotated[OperationStatus | None, doc("The operation that was acted on last.")] = None
     restart_count: Annotated[int | None, doc("How often in a row the guest was started again after it failed.")] = None
     next_start_time: Annotated[Time | None, doc("When it is started again, while it waits (CrashLoopBackOff).")] = None
+    evacuation_node_name: Annotated[
+        NodeName | None, doc("The node that the guest is to leave: it is drained, and the guest is placed anew.")
+    ] = None
     placement_pod: Annotated[str | None, doc("The Pod that holds the guest's place on the node.")] = None
     conditions: Conditions = None
 

@@ -1,0 +1,166 @@
+"""Eviction of a placement Pod, as by ``kubectl drain``: what becomes of its guest, and how long the Pod keeps its room.
+
+A finalizer holds the Pod until its guest is off. A guest that may run elsewhere is taken off its node by the executor
+there (``status.evacuationNodeName`` asks for that) and placed anew; one that may not is stopped by an operation, and
+started by another one when its node takes Pods again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from controller.resources import DISKS, GUESTS, OPERATIONS, SNAPSHOTS
+from kube.conditions import condition, find
+from kube.errors import AlreadyExists
+from kube.object import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kube.client import Client
+    from kube.manager import Manager
+    from kube.object import Object
+
+EVICTED: Final = "Evicted"
+"""The condition of a guest whose Pod is, or was, evicted."""
+
+REFUSED: Final = "Refused"
+LEAVING: Final = "Leaving"
+STOPPING: Final = "ShuttingDown"
+STOPPED: Final = "ShutDown"
+"""Its reasons: the Pod waits; the guest goes to another node; it goes off; it is off, and waits for its node."""
+
+_GUEST: Final = "guest"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a guest whose Pod is evicted, and why."""
+
+    reason: str
+    message: str
+
+
+class Evictions:
+    """Of guests whose disks and snapshots are in the caches of *manager*."""
+
+    def __init__(self, manager: Manager, client: Client) -> None:
+        self._disks = manager.cache(DISKS)
+        self._snapshots = manager.cache(SNAPSHOTS)
+        self._snapshots.add_index(_GUEST, _guest_of)
+        self._client = client
+
+    def judge(self, guest: Mapping[str, Any], pod: Mapping[str, Any] | None, *, wanted: bool) -> Verdict | None:
+        """Say what becomes of *guest*, which a node has, if its *pod* is evicted or was; None where neither is so.
+
+        *wanted* says whether it is to run.
+        """
+        status = guest.get("status") or {}
+        node, word = str(status.get("nodeName")), status.get("printableStatus")
+        if status.get("evacuationNodeName"):
+            # What was begun is brought to its end.
+            return _leaves(node)
+        if pod is not None and pod["metadata"].get("deletionTimestamp"):
+            return self._evicted(guest, node)
+        before = find(status.get("conditions") or (), EVICTED) or {}
+        if wanted and before.get("reason") in (STOPPING, STOPPED) and word == "Stopped":
+            return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
+        return None
+
+    def over(self, guest: Mapping[str, Any], *, taken: bool) -> bool:
+        """Say whether the evicted Pod of *guest* may go; *taken* says that a node has the guest."""
+        status = guest.get("status") or {}
+        if not taken:
+            # Not before nobody may take it on there any more.
+            return not status.get("nodeName")
+        return status.get("printableStatus") == "Stopped" and not status.get("evacuationNodeName")
+
+    async def act(self, guest: Mapping[str, Any], pod: Mapping[str, Any] | None, verdict: Verdict | None) -> None:
+        """Have a guest stopped that cannot go elsewhere, and started again when its new *pod* has its place."""
+        if verdict is None or pod is None:
+            return
+        if verdict.reason == STOPPING:
+            await self._operate(guest, pod, "Stop")
+        elif verdict.reason == STOPPED and (pod.get("spec") or {}).get("nodeName"):
+            await self._operate(guest, pod, "Start")
+
+    def _evicted(self, guest: Mapping[str, Any], node: str) -> Verdict:
+        strategy = (guest.get("spec") or {}).get("evictionStrategy") or "LiveMigrate"
+        if strategy == "None":
+            return Verdict(REFUSED, "its evictionStrategy is None: the drain waits until it is stopped")
+        if strategy == "LiveMigrate":
+            why = "its evictionStrategy is LiveMigrate, which is not there yet: the drain waits until it is stopped"
+            return Verdict(REFUSED, f"{why}; with evictionStrategy Shutdown, it shuts down")
+        bound = next(self._bound(guest, node), "")
+        if bound:
+            return Verdict(STOPPING, f"{bound}, so that it stays there: it shuts down")
+        return _leaves(node)
+
+    def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
+        """Yield what keeps *guest* on *node*."""
+        spec, namespace = guest.get("spec") or {}, guest["metadata"]["namespace"]
+        domain = spec.get("domain") or {}
+        devices = domain.get("devices") or {}
+        if spec.get("deletionPolicy") == "Retain":
+            yield f"its deletionPolicy keeps its domain on {node}"
+        for disk in devices.get("disks") or ():
+            source = disk.get("source") or {}
+            if not self._reachable(namespace, source):
+                yield f"its disk {(disk.get('target') or {}).get('dev', '')} is on {node} alone"
+        firmware = domain.get("os") or {}
+        if any(firmware.get(key) for key in ("nvram", "loader")) or "efi" in str(firmware.get("firmware")):
+            yield f"the variables of its firmware are on {node} alone"
+        for kind, word in (("tpms", "TPM"), ("hostdevs", "device"), ("filesystems", "file system")):
+            if devices.get(kind):
+                yield f"its {word} is on {node} alone"
+        if self._snapshots.by(_GUEST, f"{namespace}/{guest['metadata']['name']}"):
+            yield f"its snapshots are on {node} alone"
+
+    def _reachable(self, namespace: str, source: Mapping[str, Any]) -> bool:
+        """Say whether other nodes see what *source* means."""
+        reference = source.get("diskRef")
+        if reference is not None:
+            disk = self._disks.get(Key(reference.get("namespace") or namespace, reference["name"]))
+            return disk is not None and bool((disk.decode().get("status") or {}).get("executorNode"))
+        return not source or "protocol" in source
+
+    async def _operate(self, guest: Mapping[str, Any], pod: Mapping[str, Any], kind: str) -> None:
+        metadata = guest["metadata"]
+        # One for each Pod: what was asked for once is not asked for again.
+        name = f"{metadata['name'][:200].rstrip('-.')}-{kind.lower()}-{pod['metadata']['uid'][:8]}"
+        owner = {
+            "apiVersion": GUESTS.api_version, "kind": GUESTS.kind, "name": metadata["name"], "uid": metadata["uid"],
+        }  # fmt: skip
+        made = {"name": name, "namespace": metadata["namespace"], "ownerReferences": [owner]}
+        spec = {"type": kind, "virtualMachineRef": {"name": metadata["name"], "uid": metadata["uid"]}}
+        body = {"apiVersion": OPERATIONS.api_version, "kind": OPERATIONS.kind, "metadata": made, "spec": spec}
+        try:
+            await self._client.create(OPERATIONS, body)
+        except AlreadyExists:
+            return
+
+
+def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:
+    """Return what *verdict* makes of the status of the guest *found*, which is *before*."""
+    if verdict is None:
+        return {}
+    off = verdict.reason == STOPPED
+    conditions = before.get("conditions") or ()
+    out: dict[str, Any] = {
+        "conditions": [
+            condition(conditions, EVICTED, off, verdict.reason, verdict.message, generation=found.generation)
+        ]
+    }
+    if verdict.reason == LEAVING:
+        out["evacuationNodeName"] = before["nodeName"]
+    return out
+
+
+def _leaves(node: str) -> Verdict:
+    return Verdict(LEAVING, f"it shuts down on {node}, and is placed anew")
+
+
+def _guest_of(snapshot: Object) -> list[str]:
+    name = ((snapshot.decode().get("spec") or {}).get("virtualMachineRef") or {}).get("name")
+    return [f"{snapshot.key.namespace}/{name}"] if name else []

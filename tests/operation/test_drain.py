@@ -1,0 +1,132 @@
+"""Nodes that are cordoned and drained with kubectl: what becomes of their guests, and what kubectl is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.operation.conftest import eventually
+from tests.operation.nodes import condition
+from tests.operation.test_guests import status
+from tests.operation.test_placement import NODES, anywhere, delete, placed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.operation.conftest import Cluster
+
+__all__ = ["placed"]
+
+
+@pytest.fixture
+def steady(placed: Cluster) -> Iterator[Cluster]:
+    """Yield the cluster with all nodes open, and leave it so."""
+    yield placed
+    for node in NODES:
+        placed.kubectl("uncordon", node)
+
+
+def runs(cluster: Cluster, name: str) -> str:
+    """Wait until the guest runs, and return where."""
+    eventually(lambda: status(cluster, name).get("printableStatus") == "Running", lambda: cluster.get("vm", name))
+    return str(status(cluster, name)["nodeName"])
+
+
+def drain(cluster: Cluster, node: str, *, code: int = 0, timeout: str = "60s") -> str:
+    """Drain the node, as its administrator would; return what kubectl says of what it waits for."""
+    done = cluster.control_plane.kubectl("drain", node, f"--timeout={timeout}", check=False)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stderr
+
+
+def evicted(cluster: Cluster, name: str) -> dict[str, str]:
+    return condition(cluster.get("vm", name), "Evicted")
+
+
+def other(node: str) -> str:
+    return next(each for each in NODES if each != node)
+
+
+def test_a_cordoned_node_gets_no_guests_and_keeps_those_that_it_has(steady: Cluster) -> None:
+    steady.apply(anywhere("stays"))
+    node = runs(steady, "stays")
+    steady.kubectl("cordon", node)
+    names = [f"comes-{number}" for number in range(3)]
+    steady.apply(*(anywhere(name) for name in names))
+    assert {runs(steady, name) for name in names} == {other(node)}
+    assert runs(steady, "stays") == node
+    delete(steady, "stays", *names)
+
+
+def test_a_guest_that_shuts_down_for_a_drain_goes_on_elsewhere(steady: Cluster) -> None:
+    steady.apply(anywhere("moves", evictionStrategy="Shutdown"))
+    node = runs(steady, "moves")
+    before = status(steady, "moves")["domain"]["uuid"]
+    drain(steady, node)
+    # The Pod went when nothing of the guest was left there.
+    eventually(lambda: status(steady, "moves").get("nodeName") == other(node), lambda: steady.get("vm", "moves"))
+    assert runs(steady, "moves") == other(node)
+    assert status(steady, "moves")["domain"]["uuid"] == before
+    assert "evacuationNodeName" not in status(steady, "moves")
+    assert evicted(steady, "moves")["status"] == ""
+    delete(steady, "moves")
+
+
+def test_a_guest_that_cannot_go_is_shut_down_and_starts_when_its_node_is_back(steady: Cluster) -> None:
+    made = anywhere("rooted", evictionStrategy="Shutdown")
+    made["spec"]["deletionPolicy"] = "Retain"
+    steady.apply(made)
+    node = runs(steady, "rooted")
+    drain(steady, node)
+    eventually(lambda: evicted(steady, "rooted")["reason"] == "ShutDown", lambda: steady.get("vm", "rooted"))
+    assert evicted(steady, "rooted")["status"] == "True"
+    assert f"it starts when {node} takes guests again" in evicted(steady, "rooted")["message"]
+    assert status(steady, "rooted")["printableStatus"] == "Stopped"
+    assert status(steady, "rooted")["nodeName"] == node
+    steady.kubectl("uncordon", node)
+    assert runs(steady, "rooted") == node
+    eventually(lambda: evicted(steady, "rooted")["status"] == "")
+    steady.kubectl("patch", "vm", "rooted", "--type=merge", "-p", '{"spec":{"deletionPolicy":"Delete"}}')
+    delete(steady, "rooted")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [("LiveMigrate", "with evictionStrategy Shutdown, it shuts down"), ("None", "until it is stopped")],
+)
+def test_a_drain_waits_for_a_guest_that_nothing_may_stop(steady: Cluster, strategy: str, said: str) -> None:
+    name = f"firm-{strategy.lower()}"
+    steady.apply(anywhere(name, evictionStrategy=strategy))
+    node = runs(steady, name)
+    waits = drain(steady, node, code=1, timeout="5s")
+    assert f"{name}-placement" in waits
+    eventually(lambda: evicted(steady, name)["reason"] == "Refused")
+    assert said in evicted(steady, name)["message"]
+    assert status(steady, name)["printableStatus"] == "Running"
+    assert steady.get("pod", f"{name}-placement")["spec"]["nodeName"] == node
+
+    steady.apply(anywhere(name, evictionStrategy="Shutdown"))
+    drain(steady, node)
+    assert runs(steady, name) == other(node)
+    delete(steady, name)
+
+
+def test_a_set_keeps_its_guests_through_a_drain(steady: Cluster) -> None:
+    template: dict[str, Any] = {"metadata": {"labels": {"app": "kept"}}}
+    template["spec"] = anywhere("any", evictionStrategy="Shutdown")["spec"]
+    spec = {"replicas": 3, "selector": {"matchLabels": {"app": "kept"}}, "template": template}
+    metadata = {"name": "kept", "namespace": "default"}
+    steady.apply(
+        {"apiVersion": "kubevmm.io/v1alpha1", "kind": "VirtualMachineReplicaSet", "metadata": metadata, "spec": spec}
+    )
+    eventually(lambda: (steady.get("vmrs", "kept").get("status") or {}).get("readyReplicas") == 3)
+    names = steady.kubectl("get", "vm", "-l", "app=kept", "-o", "name").split()
+    drain(steady, NODES[0])
+    eventually(
+        lambda: {runs(steady, name.partition("/")[2]) for name in names} == {NODES[1]},
+        lambda: steady.kubectl("get", "vm", "-o", "wide"),
+    )
+    assert steady.kubectl("get", "vm", "-l", "app=kept", "-o", "name").split() == names
+    steady.kubectl("delete", "vmrs", "kept")
+    delete(steady, *(name.partition("/")[2] for name in names))
