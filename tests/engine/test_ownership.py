@@ -52,6 +52,23 @@ def test_release_gives_the_definition_back_as_it_was(node: Hypervisor) -> None:
     assert store.lookup(node, RUNS) is None
 
 
+CHANNEL = "<channel type='pty'><target type='virtio' name='org.example.0'/></channel>"
+HOLDER = "<controller type='virtio-serial' index='0'/>"
+
+
+@pytest.mark.parametrize("devices", [CHANNEL, HOLDER, CHANNEL + HOLDER, CHANNEL + "<controller type='usb' index='0'/>"])
+def test_release_gives_back_what_libvirt_added_where_it_was(node: Hypervisor, devices: str) -> None:
+    text = (
+        "<domain type='test'><name>added</name><memory>65536</memory><os><type>hvm</type></os><devices>"
+        f"<controller type='scsi' index='0'/>{devices}<video><model type='cirrus'/></video></devices></domain>"
+    )
+    domain = node.domains.define(text)
+    before = domain.xml(inactive=True, secure=True)
+    ref = ownership.adopt(node, "added", "default")
+    ownership.release(node, store.find(node, ref))
+    assert domain.xml(inactive=True, secure=True) == before
+
+
 def test_an_adopted_guest_is_released_when_its_object_is_deleted(node: Hypervisor) -> None:
     ownership.adopt(node, "runs", "default")
     assert ownership.delete(node, store.find(node, RUNS)) == "released"
