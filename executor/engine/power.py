@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import runs, store
 from executor.engine import held as holds
+from executor.engine import runs, store
 from executor.hypervisor.errors import LibvirtError, Unsupported, WrongState
 from schemas.errors import KubevmmError
 
