@@ -52,7 +52,8 @@ class Agent:
     """A context manager that keeps what *source* has on *hypervisor*, an open one, and tells *sink*.
 
     Entering returns when work has begun. Leaving waits for what is in work; guests run on. *before* is called with each
-    object before it is looked at, by the same worker, and returns in how many seconds that is to be done again.
+    object before it is looked at, by the same worker, and returns in how many seconds that is to be done again. With
+    *addresses* the status of guests has their interfaces' addresses.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Agent:
         workers: int = WORKERS,
         resync: float = RESYNC,
         before: Before | None = None,
+        addresses: bool = False,
     ) -> None:
         self._hypervisor = hypervisor
         self._before = before
@@ -73,7 +75,7 @@ class Agent:
         self._resync = resync
         self._index = Index(hypervisor)
         self._expected = Expected()
-        self._reconciler = Reconciler(hypervisor, source, sink, self._index)
+        self._reconciler = Reconciler(hypervisor, source, sink, self._index, addresses=addresses)
         self.queue = WorkQueue(self._rank)
         self._stop = threading.Event()
         self._synchronized = threading.Event()

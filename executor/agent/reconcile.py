@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,13 @@ BEFORE_GUESTS: Final = 2.0
 """Seconds after which a network or pool that is to go looks again whether the guests before it have gone."""
 
 
+BOOTING: Final = 300.0
+"""Seconds after its start in which a guest may get its first address."""
+
+ADDRESSES: Final = 10.0
+"""Seconds between looks for it."""
+
+
 def rank(ref: Ref) -> int:
     """Return the place of *ref*: what others stand on comes first."""
     return _ORDER.index(ref.kind) if ref.kind in _ORDER else len(_ORDER)
@@ -63,9 +71,15 @@ class Waiting(Refused):
 
 
 class Reconciler:
-    """Looks at objects, one at a time for each; for any number of threads."""
+    """Looks at objects, one at a time for each; for any number of threads.
 
-    def __init__(self, hypervisor: Hypervisor, source: Source, sink: Sink, index: Index) -> None:
+    With *addresses* the status of a guest has those of its interfaces, which cost further calls.
+    """
+
+    def __init__(
+        self, hypervisor: Hypervisor, source: Source, sink: Sink, index: Index, *, addresses: bool = False
+    ) -> None:
+        self._addresses = addresses
         self._hypervisor = hypervisor
         self._source = source
         self._sink = sink
@@ -137,7 +151,18 @@ class Reconciler:
         elif result.held:
             progress = Progress(reason="HeldByHand", message=_HELD[result.held])
         self._tell(ref, wanted, progress, drift=result.drift)
-        return str(result.outcome), result.wait
+        return str(result.outcome), self._again(ref, result.wait)
+
+    def _again(self, ref: Ref, wait: float | None) -> float | None:
+        """Return in how many seconds to look at *ref* again, *wait* at the latest: no event tells of an address."""
+        with self._lock:
+            found = self._last.get(ref) or {}
+        if not self._addresses or ref.kind != "VirtualMachine" or found.get("printableStatus") != "Running":
+            return wait
+        guest = self._index.lookup(ref) if not found.get("interfaces") else None
+        if guest is None or time.time() - runs.load(self._hypervisor, guest.domain.uuid).started > BOOTING:
+            return wait
+        return min(wait or ADDRESSES, ADDRESSES)
 
     def _keep(self, ref: Ref, wanted: Wanted) -> tuple[str, float | None]:
         """Keep the power of a guest whose object cannot be read, by what was applied last."""
@@ -223,7 +248,8 @@ class Reconciler:
         if guest is not None:
             try:
                 run = runs.load(self._hypervisor, guest.domain.uuid)
-                out = status(guest, Summary(guest.domain, guest.domain.state()), node=node, run=run)
+                summary = Summary(guest.domain, guest.domain.state())
+                out = status(guest, summary, node=node, detail=self._addresses, run=run)
             except NotFound:
                 pass
             else:

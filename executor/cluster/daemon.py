@@ -87,7 +87,14 @@ def run(options: Options) -> None:
         source.attach(link)
         sink = ApiSink(options.node, source, link)
         agent = Agent(
-            hypervisor, source, sink, metrics, workers=options.workers, resync=options.resync, before=operations.look
+            hypervisor,
+            source,
+            sink,
+            metrics,
+            workers=options.workers,
+            resync=options.resync,
+            before=operations.look,
+            addresses=True,
         )
         operations.attach(link, source, sink, agent.queue.add)
         if options.listen != "none":

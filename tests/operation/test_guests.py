@@ -189,3 +189,27 @@ def test_an_executor_that_starts_without_an_api_server_keeps_its_guests(
     cluster.control_plane.revive("kube-apiserver")
     eventually(lambda: status(cluster, "alone").get("ready") is True, lambda: status(cluster, "alone"))
     cluster.kubectl("delete", "vm", "alone", "--timeout=60s")
+
+
+def test_the_addresses_of_a_guest_are_in_its_status(cluster: Cluster) -> None:
+    # libvirt's test driver gives the interfaces of its guests addresses.
+    cluster.controller()
+    cluster.daemon(
+        "executor", "executor.cli", "executor", "--node", "pretended", "--connect", "test:///default",
+        "--listen", "none", KUBEVMM_STATE=str(cluster.folder / "state"),
+    )  # fmt: skip
+    made = guest("reached", nodeName="pretended")
+    made["spec"]["domain"] = {
+        "type": "test",
+        "memory": "64Mi",
+        "vcpu": {"value": 1},
+        "os": {"type": {"value": "hvm"}},
+        "devices": {"interfaces": [{"type": "network", "source": {"network": "default"}}]},
+    }
+    cluster.apply(made)
+    eventually(lambda: bool(status(cluster, "reached").get("interfaces")), lambda: status(cluster, "reached"))
+    (found,) = status(cluster, "reached")["interfaces"]
+    wide = cluster.kubectl("get", "vm", "reached", "-o", "wide")
+    assert found["ipAddress"] in wide
+    assert "pretended" in wide
+    cluster.kubectl("delete", "vm", "reached", "--timeout=60s")
