@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from executor.hypervisor.hypervisor import Hypervisor
-    from tests.operation.conftest import Cluster
+    from tests.operation.conftest import Cluster, Daemon
 
 __all__ = ["executors", "hypervisors", "libvirtds"]
 
@@ -53,11 +53,14 @@ def copies(found: dict[str, Any]) -> dict[tuple[str, str], str | None]:
 
 
 @pytest.fixture
-def pools(cluster: Cluster, tmp_path: Path) -> Iterator[dict[str, str]]:
+def pools(cluster: Cluster, executors: dict[str, Daemon], tmp_path: Path) -> Iterator[dict[str, str]]:
     """Make a pool for each node, and one for both; return their nodes."""
+    assert executors
     own = {"pool-a": "many-a", "pool-b": "many-b"}
     made = [pool(name, tmp_path / name, nodeNames=[node]) for name, node in own.items()]
     cluster.apply(*made, pool("pool-both", tmp_path / "pool-both", shared=True))
+    # One that comes later is brought to later, and asks again.
+    cluster.kubectl("wait", "vmpool", *own, "pool-both", "--for=condition=Ready", "--timeout=60s")
     yield own
     cluster.kubectl("delete", "vmdisk,vmimage,vmpool", "--all", "--timeout=60s")
 
