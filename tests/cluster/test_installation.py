@@ -230,6 +230,29 @@ def test_a_guest_runs_on_and_is_looked_after_again_when_something_was_killed(
     installed.ready()
 
 
+def test_deleting_all_of_it_leaves_guests_alone_and_applying_it_again_takes_them_back(
+    installed: Installed, guest: str
+) -> None:
+    process = _qemu(installed, guest)
+    installed.cluster.kubectl("delete", "-f", str(YAMLS), "--timeout=120s", timeout=150)
+    assert installed.cluster.kubectl("get", "namespace", NAMESPACE, check=False).returncode == 1
+    assert "kubevmm.io" not in installed.cluster.kubectl("get", "crd", "-o", "name").stdout
+    assert _qemu(installed, guest) == process
+
+    installed.cluster.kubectl("apply", "-f", str(YAMLS))
+    installed.ready()
+    document = installed.guest(guest)
+    # As it is called, and by the identity that it has, since the object is another one.
+    uuid = installed.libvirt.virsh("domuuid", f"default_{guest}").stdout.strip()
+    document["spec"]["domain"] |= {"uuid": uuid, "title": "taken back"}
+    installed.apply(document)
+    until(
+        lambda: installed.libvirt.virsh("desc", "--title", f"default_{guest}").stdout.strip() == "taken back",
+        says="nobody takes the guest back",
+    )
+    assert _qemu(installed, guest) == process
+
+
 def _qemu(installed: Installed, guest: str) -> tuple[int, str]:
     """Return the guest's process id and when that was started."""
     pid = int((installed.libvirt.folder / "run" / "libvirt" / "qemu" / f"default_{guest}.pid").read_text())
