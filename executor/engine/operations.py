@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import journal, ownership, power, snapshots, state, store
+from executor.engine import bases, journal, ownership, power, snapshots, state, store
 from executor.engine.journal import ASKED, BEGUN, DONE, FAILED, STARTED, Record, advanced
 from executor.engine.objects import Ref
 from executor.hypervisor.domain import State, Via
@@ -276,11 +276,12 @@ def _save(act: Act) -> Step:
 def _restore(act: Act) -> Step:
     if "snapshot" in act.record.parameters:
         return _revert(act)
-    _hold(act, "on")
     if act.domain.active:
         return Step(DONE, "restored")
     if not act.domain.has_managed_save():
         return Step(DONE, "restored, and off again since")
+    bases.check(act.hypervisor, act.domain)
+    _hold(act, "on")
     return Step(DONE, life.restore(act.domain))
 
 
@@ -333,6 +334,8 @@ def _ask(domain: Domain, via: Via) -> None:
 def _boot(act: Act, word: str) -> Step:
     """Start the guest, which is off: standing still first, so that it is known to have been started before it runs."""
     domain = act.domain
+    if not act.ran and act.record.step == BEGUN and not domain.active:
+        bases.check(act.hypervisor, domain)
     against = _hold(act, "on") if act.record.step in (BEGUN, ASKED) else ""
     if act.record.step != STARTED:
         if not domain.active:
