@@ -143,7 +143,8 @@ class ApiSource:
             return Wanted(view.declared, deleting=True, orphan=orphan, deliberate=True, waits=waits)
         if view.role is not Role.MAKE:
             return None
-        return Wanted(view.declared, waits=self._lacks(view.declared))
+        # Of an image the controller says which pools of which nodes get it.
+        return Wanted(view.declared, waits=self._lacks(view.declared) if ref.kind in (GUESTS, DISKS) else "")
 
     def leaves(self, ref: Ref) -> bool:
         """See `Source.leaves`."""
@@ -321,7 +322,8 @@ class ApiSource:
         wanted = {(key, ref.namespace, ref.name) for key in _NEEDS.get(ref.kind, ())}
         if not wanted:
             return []
-        return [other for other, _, view in self._views() if not wanted.isdisjoint(view.declared.reach)]
+        views = (each for each in self._views() if each[0].kind in (GUESTS, DISKS))
+        return [other for other, _, view in views if not wanted.isdisjoint(view.declared.reach)]
 
     def _waiting(self, ref: Ref) -> list[Ref]:
         """Return the networks and pools that are to go, which may have waited for *ref*."""

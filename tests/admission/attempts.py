@@ -102,6 +102,7 @@ DOMAIN: list[Attempt] = [
     _guest("spec.domain: bhyveCommandline", bhyveCommandline={"args": [{"value": "x"}]}),
     _guest("type: lxc", type="lxc"),
     _guest("name: office_web", name="office_web"),
+    _guest("spec.domain: uuid", uuid="11111111-1111-4111-8111-111111111111"),
     _guest("name: instance-00000001", name="instance-00000001"),
     _guest("metadata with kubevmm.io", metadata="<o xmlns='https://kubevmm.io/object/1'>{}</o>"),
     _guest("spec.domain: seclabels", seclabels=[{"type": "none"}]),

@@ -131,8 +131,9 @@ def _converted(text: str) -> dict[str, Any]:
     """Return what ``virtctl convert`` makes of a guest, with references in place of what they stand for."""
     [element] = parse(text.encode(), file="guest.xml")
     found: dict[str, Any] = decode(element, table().roots["domain"].type)
-    # What convert prints, the owner has edited: a name of the namespace's, and references.
+    # What convert prints, the owner has edited: a name of the namespace's, no UUID, and references.
     found["name"] = f"{TENANT}_{found['name']}"
+    found.pop("uuid", None)
     for disk in found["devices"].get("disks", ()):
         if disk.get("source"):
             disk["source"] = {"diskRef": {"name": disk["target"]["dev"]}}
