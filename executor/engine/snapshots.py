@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analyser import xmlreader
 from analyser.codec.decode import decode
 from analyser.codec.encode import encode
-from executor.engine import state, store
+from executor.engine import snapshotfiles, state, store
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import NotFound, WrongState
@@ -70,6 +70,8 @@ def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dr
         )
     if case.found is None:
         xml, how = request(declared, case.name, active=case.domain.active)
+        again = case.kept is not None and case.kept.object.get("spec") == declared.object.get("spec")
+        snapshotfiles.check(hypervisor, declared.ref, case.domain, _wanted(declared), again=again)
         if not dry_run:
             # Should this end on the way, the next pass knows that what it finds is ours.
             _keep(hypervisor, case, new=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from tests.snapshots.conftest import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from executor.hypervisor.hypervisor import Hypervisor
     from tests.cloudinit.conftest import Declared
@@ -181,6 +181,42 @@ def test_what_cannot_be_is_one_line_and_takes_nothing(qemu: Hypervisor, guest: D
         assert said in refused(guest, obj), obj
     assert Snapshots(qemu.domains.by_name("snapped")).all() == []
     assert guest.virtctl("delete", "vmsnapshot", "nothing", code=1).stderr
+
+
+def external(file: str, **disk: Any) -> dict[str, Any]:
+    """Return libvirt's part of a snapshot with the memory in *file*, and the disk as *disk* says."""
+    disks = {"disks": {"disks": [{"name": "vda", "snapshot": "external", **disk}]}} if disk else {}
+    return {"memory": {"snapshot": "external", "file": file}, **disks}
+
+
+def test_a_snapshot_writes_nowhere_but_to_new_files_beside_disks(
+    qemu: Hypervisor, guest: Declared, tmp_path: Path
+) -> None:
+    domain = qemu.domains.by_name("snapped")
+    domain.start()
+    beside = Path(guest.object["spec"]["domain"]["devices"]["disks"][-1]["source"]["file"])
+    victim = beside.with_name("victim")
+    victim.write_text("mine")
+    (beside.parent / "out").symlink_to(tmp_path)
+    outside = "not below a folder that snapshots may go to"
+    good = str(beside.with_name("memory"))
+    cases = [
+        (external(str(tmp_path / "memory")), outside),
+        (external(str(beside.parent / ".." / "memory")), outside),
+        (external(str(beside.parent / "out" / "memory")), outside),
+        (external("memory"), outside),
+        (external(str(victim)), "is there already"),
+        (external(good, source={"file": str(tmp_path / "disk")}), outside),
+        (external(good, source={"file": str(victim)}), "is there already"),
+        (external(good, source={"dev": "/dev/vda"}), "in so many words"),
+        (external(good, extraXML="<disk><new file='/etc/x'/></disk>"), "in so many words"),
+    ]
+    for document, said in cases:
+        assert said in refused(guest, snapshot("a", "snapped", document)), document
+    assert (victim.read_text(), list(tmp_path.glob("memory*")), Snapshots(domain).all()) == ("mine", [], [])
+    made = external(good, source={"file": str(beside.with_name("overlay"))})
+    assert applied(guest, snapshot("a", "snapped", made)) == ["created"]
+    assert Path(good).exists()
 
 
 def test_a_snapshot_of_a_guest_that_was_released_is_not_deleted(qemu: Hypervisor, guest: Declared) -> None:
