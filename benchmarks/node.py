@@ -231,7 +231,7 @@ def main() -> int:
     text = (
         f"{options.guests:,} guests of some 7 kB of XML each, every one managed; the best of {options.rounds}. A pass "
         "is `apply` of objects that are read already; of a guest that runs it reads two documents, its definition and "
-        "what runs. A process's first pass makes a plan for each guest.\n\n"
+        "what runs, by several threads. A process's first pass makes a plan for each guest.\n\n"
     )
     rows = passes(options.guests, options.rounds)
     with Libvirtd() as daemon:
