@@ -92,6 +92,26 @@ def test_a_network_that_is_used_waits_with_its_end(cluster: Cluster, hypervisors
     assert "used" not in names(hypervisors["many-a"])
 
 
+@pytest.mark.usefixtures("executors")
+def test_a_guest_waits_for_a_network_that_is_no_object_yet(
+    cluster: Cluster, hypervisors: dict[str, Hypervisor]
+) -> None:
+    # What libvirt has by that name is not for whoever guesses it.
+    bare = "<network><name>later</name><forward mode='bridge'/><bridge name='br-later'/></network>"
+    hypervisors["many-a"].networks.define(bare)
+    user = guest("patient", nodeName="many-a", runStrategy="Halted")
+    user["spec"]["domain"]["devices"]["interfaces"] = [{"type": "network", "source": {"networkRef": {"name": "later"}}}]
+    cluster.apply(user)
+    waits = "waits for virtualmachinenetwork/later: there is none on the node many-a"
+    eventually(lambda: waits in str(cluster.find("vm", "patient").get("status", {}).get("conditions")))
+    assert not cluster.find("vm", "patient")["status"].get("created")
+    hypervisors["many-a"].networks.by_name("later").undefine()
+    cluster.apply(network("later", nodeNames=["many-a"]))
+    eventually(lambda: cluster.find("vm", "patient").get("status", {}).get("created") is True)
+    cluster.kubectl("delete", "vm", "patient", "--timeout=60s")
+    cluster.kubectl("delete", "vmnet", "later", "--timeout=60s")
+
+
 def test_a_dead_node_holds_a_deletion_and_says_so_and_cleans_up_when_it_is_back(
     cluster: Cluster, executors: dict[str, Daemon], hypervisors: dict[str, Hypervisor]
 ) -> None:
