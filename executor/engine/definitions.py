@@ -6,11 +6,11 @@ libvirt keeps no metadata for pools, nor older ones for networks: what was appli
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import act, credentials, resolve, state
-from executor.engine.guests import Outcome, Result
+from executor.engine.guests import Outcome, Result, now
 from executor.hypervisor.errors import NotFound
 from executor.plan import actions, actual
 from executor.plan import definition as planner
@@ -252,9 +252,11 @@ def _keep(
     *,
     new: bool = False,
 ) -> None:
+    before = case.kept.object["metadata"] if case.kept is not None else {}
+    metadata = {"creationTimestamp": before.get("creationTimestamp") or now(), **case.declared.object["metadata"]}
     state.save(
         hypervisor,
-        case.declared,
+        replace(case.declared, object={**case.declared.object, "metadata": metadata}),
         found if isinstance(found, str) else found.uuid,
         active=case.lifecycle.active is not False,
         autostart=case.lifecycle.autostart,

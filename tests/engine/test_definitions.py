@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.engine import definitions
+from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import hooked
 from executor.hypervisor.errors import NotFound
@@ -113,6 +114,18 @@ def test_a_network_is_up_and_starts_with_the_node_unless_the_object_says_otherwi
     assert (other.active, other.autostart) == (True, True)
     apply(node, write(network("other", "active: false, autostart: false, ")))
     assert (other.active, other.autostart) == (False, False)
+
+
+def test_how_old_it_is_is_known_and_stays(node: Hypervisor, write: Callable[..., str]) -> None:
+    def made() -> str:
+        (found,) = listing(node, Query("VirtualMachineNetwork")).objects
+        return str(found["metadata"]["creationTimestamp"])
+
+    apply(node, write(network("other")))
+    before = made()
+    assert before.endswith("Z")
+    apply(node, write(network("other", "driftPolicy: Report, ")))
+    assert made() == before
 
 
 class Fault:
