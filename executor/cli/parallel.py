@@ -28,7 +28,13 @@ def each(function: Callable[[In], Out], inputs: Sequence[In], jobs: int) -> Iter
         return
     with ProcessPoolExecutor(processes, initializer=leave_interrupts) as pool:
         try:
-            yield from pool.map(function, inputs, chunksize=CHUNK)
+            # The processes begin here; until they leave interrupts alone, one would end them with a traceback.
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                results = pool.map(function, inputs, chunksize=CHUNK)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, held)
+            yield from results
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
