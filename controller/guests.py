@@ -51,10 +51,12 @@ class GuestReconciler:
         self._client = client
         self._image = image
         self._evictions = evictions.Evictions(manager, client)
+        self._written: dict[Key, Object] = {}
+        """Guests as they were written last, as long as the cache does not have that."""
 
     async def reconcile(self, key: Key) -> Result | None:
         """Give the guest *key* a placement Pod where it needs one, and its status a node."""
-        found = self._guests.get(key)
+        found = self._newest(key)
         if found is None or found.deleting:
             # The Pod is the garbage collector's: it keeps the room until nothing of the guest is left.
             if found is None or TAKEN not in found.finalizers:
@@ -70,11 +72,21 @@ class GuestReconciler:
         metadata = {"name": key.name, "namespace": key.namespace, "uid": found.uid}
         if before and said.get("nodeName") != before:
             metadata["resourceVersion"] = found.resource_version
-        await apply(
+        done = await apply(
             self._client, GUESTS, {"metadata": metadata, "status": said}, manager=MANAGER, current=found,
             subresource="status",
         )  # fmt: skip
+        if done.changed:
+            self._written[key] = done.object
         return None
+
+    def _newest(self, key: Key) -> Object | None:
+        """Return the guest as it was last seen or written: else what a Pod's news brings is written twice."""
+        found, written = self._guests.get(key), self._written.pop(key, None)
+        if found is None or written is None or written.uid != found.uid or not _later(written, found):
+            return found
+        self._written[key] = written
+        return written
 
     async def _placed(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the guest's placement Pod as it is now, made where there is none and taken away where none is due."""
@@ -134,7 +146,8 @@ def status(found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any] | Non
     bound = ((pod or {}).get("spec") or {}).get("nodeName")
     word, node, ok, reason, message = "", "", True, "", ""
     if there and TAKEN in found.finalizers:
-        node, reason = there, "Taken"
+        # In the same words as before it was taken: that is no news, and would be a write for each guest.
+        node, reason = there, "Named" if wanted else "Placed"
         if wanted and wanted != there:
             reason, message = "OnAnotherNode", f"it is on {there}, and stays there"
     elif wanted:
@@ -158,6 +171,14 @@ def status(found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any] | Non
     if pod is not None:
         out["placementPod"] = pods.name_of(found.key.name)
     return out
+
+
+def _later(one: Object, other: Object) -> bool:
+    """Say whether *one* is a later version of the same object than *other* (KEP-5504: they can be compared)."""
+    try:
+        return int(one.resource_version) > int(other.resource_version)
+    except ValueError:
+        return False
 
 
 def _unscheduled(pod: Mapping[str, Any]) -> tuple[str, str]:
