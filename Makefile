@@ -45,6 +45,8 @@ bench: environment  ## measure against peers, and keep the tables in docs/benchm
 	$(BIN)/python -m benchmarks.estate measure --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.kube --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.node --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.scale --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.scale --guests 1000 --pace 40 --output docs/benchmarks.md
 
 docs: environment  ## write the pages and man pages of virtctl's verbs anew
 	$(BIN)/python -m executor.cli.reference

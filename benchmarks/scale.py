@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from kube.store import Delta
 
 ROOT = Path(__file__).parents[1]
-TITLE = "On a cluster"
 GUESTS = Resource("kubevmm.io", "v1alpha1", "VirtualMachine", "virtualmachines")
 NODES = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNode", "virtualmachinenodes", namespaced=False)
 MACHINES = Resource("", "v1", "Node", "nodes", namespaced=False)
@@ -73,7 +72,7 @@ def main() -> int:
         text = measure(Path(folder), options.guests, options.nodes, options.pace)
     sys.stdout.write(text + "\n")
     if options.output:
-        report.save(options.output, TITLE, text)
+        report.save(options.output, f"On a cluster: {options.guests:,} guests, {options.pace:g} a second", text)
     return 0
 
 
@@ -259,7 +258,7 @@ def _text(
     idle, after, rest = uses
     cuts = statistics.quantiles(waits, n=100)
     head = (
-        f"{count} guests, {pace:g} made in a second, on {nodes} nodes, placed by kube-scheduler: from created to "
+        f"{count:,} guests, at most {pace:g} made in a second, on {nodes} nodes, placed by kube-scheduler: from created to "
         f"Running in {cuts[49]:.2f} s (median), {cuts[94]:.2f} s (95 of 100), {cuts[98]:.2f} s (99 of 100); all in "
         f"{whole:.1f} s. The API server, etcd, kube-scheduler and all of these share the cores; libvirt's test driver "
         "is in the place of QEMU."
