@@ -258,10 +258,10 @@ def _text(
     idle, after, rest = uses
     cuts = statistics.quantiles(waits, n=100)
     head = (
-        f"{count:,} guests, at most {pace:g} made in a second, on {nodes} nodes, placed by kube-scheduler: from created to "
-        f"Running in {cuts[49]:.2f} s (median), {cuts[94]:.2f} s (95 of 100), {cuts[98]:.2f} s (99 of 100); all in "
-        f"{whole:.1f} s. The API server, etcd, kube-scheduler and all of these share the cores; libvirt's test driver "
-        "is in the place of QEMU."
+        f"{count:,} guests, at most {pace:g} made in a second, on {nodes} nodes, placed by kube-scheduler: from "
+        f"created to Running in {cuts[49]:.2f} s (median), {cuts[94]:.2f} s (95 of 100), {cuts[98]:.2f} s (99 of 100); "
+        f"all in {whole:.1f} s. The API server, etcd, kube-scheduler and all of these share the cores; libvirt's test "
+        "driver is in the place of QEMU."
     )
     rows = []
     for part in OURS:
