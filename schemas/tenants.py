@@ -279,6 +279,8 @@ def _policy(kind: Kind, writer: _Writer) -> dict[str, Any]:
                         "apiGroups": [GROUP],
                         "apiVersions": [VERSION],
                         "operations": ["CREATE", "UPDATE"],
+                        # The server fills it in, and a second apply would take it out again.
+                        "scope": "*",
                         "resources": [kind.plural],
                     }
                 ]
