@@ -42,7 +42,8 @@ OTHER = DISK.replace("name: root", "name: other").replace("spec: {", "spec: {vol
 WRONG = {
     "smaller than it is": (DISK, DISK.replace("1Gi", "512Mi"), "would cut off data"),
     "from an image": (
-        "", DISK.replace("blank: {}", "imageRef: {name: debian}"), "no virtualmachineimage/debian in default that is ready",
+        "", DISK.replace("blank: {}", "imageRef: {name: debian}"),
+        "no virtualmachineimage/debian in default that is ready",
     ),
     "no size": ("", DISK.replace("capacity: 1Gi, ", ""), "needs spec.capacity"),
     "no pool": ("", DISK.replace("poolRef: {name: images}, ", ""), "which pool"),
