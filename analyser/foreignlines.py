@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_ENTRIES = 16384
+_ENTRIES = 4096
 _LONGEST = 200
 _DEEPEST = 100
 _OPEN, _CLOSED, _END = range(3)

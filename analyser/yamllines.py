@@ -17,7 +17,7 @@ class OutsideSubset(Exception):  # noqa: N818  # a signal between two modules, n
     """The text needs a whole YAML parser."""
 
 
-_MEMO_ENTRIES = 32768
+_MEMO_ENTRIES = 8192
 _MEMO_LENGTH = 120
 # Readers look for a key's colon within 1,024 characters. An escape sequence has at most ten.
 _SAFE_LINE = 1000

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_LEVELS = 256
 """How many dicts may nest; as deep as an XML parser lets elements nest."""
 
-_MEMO_ENTRIES = 16384
+_MEMO_ENTRIES = 8192
 _MEMO_LENGTH = 100
 # Readers look for the ":" of a key within 1,024 characters; longer keys need the "? " form.
 _SIMPLE_KEY_LENGTH = 1000

@@ -9,7 +9,7 @@ from analyser import fastxml, runtime
 from analyser.importer import secrets
 
 _START = "\nspec:\n  domain:"
-_REMEMBERED = 50_000
+_REMEMBERED = 8192
 
 
 class Plain(NamedTuple):
