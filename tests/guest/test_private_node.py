@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -78,8 +79,9 @@ def test_a_shell_on_a_terminal_outlives_its_interrupts() -> None:
     os.close(theirs)
     try:
         until(ours, b"ready> ")
-        os.write(ours, b"sleep 1000; echo code $?\n")
-        until(ours, b"echo code")
+        # What the shell says, not the echo of what was typed: before that, it would take the interrupt as typed, too.
+        os.write(ours, b"echo begun $((6 * 7)); sleep 1000; echo code $?\n")
+        until(ours, b"begun 42")
         os.write(ours, b"\x03")
         until(ours, b"ready> ")
         os.write(ours, b"echo still $((40 + 2)); exit 5\n")
@@ -94,4 +96,5 @@ def test_a_shell_on_a_terminal_outlives_its_interrupts() -> None:
 def until(terminal: int, text: bytes) -> None:
     said = b""
     while text not in said:
+        assert select.select([terminal], [], [], 60)[0], said
         said += os.read(terminal, 4096)
