@@ -92,8 +92,10 @@ def node(cluster: Cluster, name: str, **amounts: str) -> None:
 
 
 def ready(cluster: Cluster, name: str) -> bool:
-    done = cluster.control_plane.kubectl("get", "vmnode", name, "-o", "json", check=False)
-    return done.returncode == 0 and bool(json.loads(done.stdout).get("status", {}).get("guests"))
+    """Say whether guests may come: kube-scheduler looks again at a Pod that no node took only after minutes."""
+    found = cluster.find("vmnode", name).get("status", {})
+    conditions = {each["type"]: each["status"] for each in found.get("conditions") or ()}
+    return bool(found.get("guests")) and conditions.get("Ready") == "True"
 
 
 def anywhere(name: str, **spec: Any) -> dict[str, Any]:
