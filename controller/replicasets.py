@@ -15,6 +15,7 @@ from controller.expectations import Expectations
 from controller.replicas import guest_of, reference, standing, status, surplus
 from controller.resources import GUESTS, MANAGER, REPLICASETS
 from kube.apply import apply_status
+from kube.backoff import Backoff
 from kube.builder import Builder
 from kube.controller import Result
 from kube.errors import AlreadyExists, ApiError, NotFound, ServerFailure, Unreachable
@@ -38,6 +39,12 @@ T = TypeVar("T")
 COMPONENT: Final = "kubevmm.io/controller"
 BURST: Final = 500
 """The most guests that are made or deleted at a time."""
+
+ATTEMPTS: Final = 6
+"""How often a guest is asked for where there is no answer; then it is waited for, for as long as `Expectations` do."""
+
+RETRY: Final = 0.2
+"""Seconds before the second attempt; twice as many before each next one."""
 
 LONGEST: Final = 53 - 6
 """Of a set's name, as much is in those of its guests: theirs is in the name of a Pod, of 63 characters."""
@@ -173,16 +180,27 @@ class ReplicaSetReconciler:
         return failed
 
     async def _make(self, found: Object, whole: Mapping[str, Any], name: str) -> None:
+        """Make the guest *name*. Without an answer it is asked for again: a name is there once, whoever was heard."""
         key = Key(found.key.namespace, name)
         self._expected.make(found.uid, key)
-        try:
-            await self._client.create(GUESTS, guest_of(found, whole, name))
-        except (ServerFailure, Unreachable, AlreadyExists):
-            # It may have been made: if so, the cache will tell.
-            raise
-        except BaseException:
-            self._expected.unmade(key)
-            raise
+        backoff = Backoff(RETRY, RETRY * 8)
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                await self._client.create(GUESTS, guest_of(found, whole, name))
+            except AlreadyExists:
+                # Another's, or made by the attempt before: the cache will tell.
+                if left == ATTEMPTS - 1:
+                    raise
+                return
+            except (ServerFailure, Unreachable):
+                if not left:
+                    raise
+                await asyncio.sleep(backoff.next())
+            except BaseException:
+                self._expected.unmade(key)
+                raise
+            else:
+                return
 
     async def _delete(self, found: Object, guest: Object) -> None:
         self._expected.delete(found.uid, guest.uid)
