@@ -7,10 +7,10 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from controller import kinds, operations, replicasets
+from controller import kinds, offers, operations, replicasets
 from controller.guests import OURS, GuestReconciler
 from controller.pods import PAUSE
-from controller.resources import GUESTS, PODS
+from controller.resources import GUESTS, NODES, PODS
 from kube import configuration
 from kube.builder import Builder
 from kube.client import Client
@@ -56,7 +56,13 @@ async def _run(options: Options) -> None:
         manager = Manager(session, election=election, health=HealthServer(options.host, options.port))
         client = Client(session)
         guests = GuestReconciler(manager, client, image=options.image)
-        Builder(manager, "guests").for_(GUESTS, any_change).owns(PODS, selection=OURS).complete(guests.reconcile)
+        (
+            Builder(manager, "guests")
+            .for_(GUESTS, any_change)
+            .owns(PODS, selection=OURS)
+            .watches(NODES, guests.waiting, offers.changed)
+            .complete(guests.reconcile)
+        )
         kinds.add(manager, client, options.namespace, identity())
         operations.add(manager, client)
         replicasets.add(manager, client, identity())

@@ -11,11 +11,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from controller import evictions, pods
+from controller.offers import Offers
 from controller.resources import GUESTS, MANAGER, PODS
 from kube import finalizers
 from kube.apply import apply
 from kube.conditions import condition
-from kube.errors import AlreadyExists, NotFound
+from kube.errors import AlreadyExists, Conflict, NotFound
 from kube.object import Key
 from kube.pages import Selection
 
@@ -38,6 +39,7 @@ TAKEN: Final = "kubevmm.io/executor"
 OURS: Final = Selection(labels=pods.LABEL)
 """The placement Pods."""
 
+_WAITING: Final = "waiting"
 _RUNS: Final = {"Always", "RerunOnFailure", "Once"}
 _OVER: Final = {"Failed", "Succeeded"}
 
@@ -51,8 +53,16 @@ class GuestReconciler:
         self._client = client
         self._image = image
         self._evictions = evictions.Evictions(manager, client)
+        self._offers = Offers(manager)
+        self._pods.add_index(_WAITING, _waiting)
         self._written: dict[Key, Object] = {}
         """Guests as they were written last, as long as the cache does not have that."""
+
+    def waiting(self, node: Object) -> list[Key]:
+        """Map a node that offers something else to the guests that wait for one."""
+        del node
+        owners = [(each.key.namespace, each.controller()) for each in self._pods.by(_WAITING, _WAITING)]
+        return [Key(namespace, owner.name) for namespace, owner in owners if owner is not None]
 
     async def reconcile(self, key: Key) -> Result | None:
         """Give the guest *key* a placement Pod where it needs one, and its status a node."""
@@ -104,7 +114,7 @@ class GuestReconciler:
             return None
         over = (pod.get("status") or {}).get("phase") in _OVER
         if not over and (wanted or _holds(guest)):
-            return pod
+            return await self._offered(there, pod)
         # Nobody evicts it: it need not be held.
         released = await finalizers.remove(self._client, PODS, there, pods.FINALIZER)
         try:
@@ -113,6 +123,17 @@ class GuestReconciler:
         except NotFound:
             logger.debug("%s: is gone already", key)
         return None
+
+    async def _offered(self, there: Object, pod: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have kube-scheduler look again at a Pod that no node took, where nodes offer something else by now."""
+        word = self._offers.word
+        if not _waiting(there) or there.labels.get(pods.OFFERS) == word:
+            return pod
+        body = {"metadata": {"uid": there.uid, "labels": {pods.OFFERS: word}}}
+        try:
+            return (await self._client.patch(PODS, there.key, body)).decode()
+        except (NotFound, Conflict):
+            return pod
 
     async def _evicted(self, found: Object, guest: Mapping[str, Any]) -> evictions.Verdict | None:
         """Do what an eviction of the guest's Pod asks for, and return it; None where there was none."""
@@ -132,7 +153,7 @@ class GuestReconciler:
     async def _make(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
         node = (guest.get("status") or {}).get("nodeName") if TAKEN in found.finalizers else ""
         try:
-            made = await self._client.create(PODS, pods.pod(guest, self._image, str(node or "")))
+            made = await self._client.create(PODS, pods.pod(guest, self._image, str(node or ""), self._offers.word))
         except AlreadyExists:
             # The cache will tell; whose it is too.
             return None
@@ -171,6 +192,11 @@ def status(found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any] | Non
     if pod is not None:
         out["placementPod"] = pods.name_of(found.key.name)
     return out
+
+
+def _waiting(pod: Object) -> list[str]:
+    """Index Pods that no node has yet."""
+    return [] if (pod.decode().get("spec") or {}).get("nodeName") else [_WAITING]
 
 
 def _later(one: Object, other: Object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.requests import quantity, requests
@@ -15,21 +16,34 @@ FINALIZER: Final = "kubevmm.io/placement"
 LABEL: Final = "kubevmm.io/vm"
 """Names the Pod's guest."""
 
+OFFERS: Final = "kubevmm.io/nodes"
+"""What nodes offered when kube-scheduler was last told to look at the Pod (see ``offers``)."""
+
 SCHEDULER: Final = "kubevmm-scheduler"
 MARK: Final = "kubevmm.io/guest"
 """A resource that only placement Pods ask for: kube-scheduler asks the extender about no other."""
 
 PAUSE: Final = "registry.k8s.io/pause:3.10"
-_LONGEST: Final = 63 - len("-placement")
+_END: Final = "-placement"
+_LONGEST: Final = 63
+"""Characters of a label's value, and of a Pod's name that is to be a host name."""
 
 
 def name_of(guest: str) -> str:
     """Return the name of the Pod of *guest*."""
-    return f"{guest[:_LONGEST].rstrip('-.')}-placement"
+    return f"{_short(guest, _LONGEST - len(_END))}{_END}"
 
 
-def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "") -> dict[str, Any]:
-    """Return the Pod for the VirtualMachine *guest*; with *node* it goes there or nowhere."""
+def _short(name: str, most: int) -> str:
+    """Return *name* in at most *most* characters; what stands for the rest keeps two that begin alike apart."""
+    if len(name) <= most:
+        return name
+    end = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: most - len(end) - 1].rstrip('-.')}-{end}"
+
+
+def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "", offers: str = "") -> dict[str, Any]:
+    """Return the Pod for the VirtualMachine *guest*; with *node* it goes there or nowhere. *offers*: see OFFERS."""
     metadata, spec = guest["metadata"], guest.get("spec") or {}
     amounts = amounts_of(spec.get("domain") or {})
     out: dict[str, Any] = {
@@ -63,7 +77,7 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "") -> dict[st
         "apiVersion": guest["apiVersion"], "kind": guest["kind"], "name": metadata["name"], "uid": metadata["uid"],
         "controller": True, "blockOwnerDeletion": True,
     }  # fmt: skip
-    labels = {**(metadata.get("labels") or {}), LABEL: metadata["name"]}
+    labels = {**(metadata.get("labels") or {}), LABEL: _short(metadata["name"], _LONGEST), OFFERS: offers}
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GUEST: Final = "kubevmm.io/vm"
-"""The label of a placement Pod that names its guest."""
+GUEST: Final = "VirtualMachine"
+"""The kind that a placement Pod's controlling owner has."""
 
 LARGEST: Final = 64 << 20
 """Bytes of a request: a Pod and the names of all nodes."""
@@ -28,10 +28,15 @@ LARGEST: Final = 64 << 20
 _ABSENT: Final = "reports nothing: no executor runs there"
 
 
-class _Metadata(msgspec.Struct):
+class _Owner(msgspec.Struct):
+    kind: str = ""
     name: str = ""
+    controller: bool = False
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
     namespace: str = "default"
-    labels: dict[str, str] | None = None
+    owner_references: list[_Owner] | None = None
 
 
 class _Pod(msgspec.Struct):
@@ -87,11 +92,11 @@ class Extender:
         return _json(body)
 
     def _demand(self, pod: _Metadata) -> tuple[Demand | None, str]:
-        guest = (pod.labels or {}).get(GUEST)
-        if not guest:
-            return None, f"the Pod has no label {GUEST}"
-        found = self._caches.demand(pod.namespace, guest)
-        return found, "" if found is not None else f"there is no VirtualMachine {guest}"
+        owner = next((each for each in pod.owner_references or () if each.controller and each.kind == GUEST), None)
+        if owner is None:
+            return None, f"the Pod is no {GUEST}'s"
+        found = self._caches.demand(pod.namespace, owner.name)
+        return found, "" if found is not None else f"there is no {GUEST} {owner.name}"
 
     def _sorted_out(self, wanted: Demand, names: list[str]) -> tuple[list[str], dict[str, str]]:
         fits: list[str] = []

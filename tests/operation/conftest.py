@@ -75,6 +75,7 @@ class Cluster:
         self.control_plane = control_plane
         self.folder = folder
         self.daemons: list[Daemon] = []
+        self.libvirts: dict[str, Libvirtd] = {}
 
     def kubectl(self, *arguments: str, stdin: str | None = None, code: int = 0) -> str:
         """Run kubectl, which must end with *code*; return what it wrote."""
@@ -98,6 +99,7 @@ class Cluster:
         return self.daemon("controller", "controller", "--no-elect", "--port", "0", **environment)
 
     def executor(self, node: str, libvirtd: Libvirtd, **environment: str) -> Daemon:
+        self.libvirts[node] = libvirtd
         state = self.folder / f"state-{node}"
         return self.daemon(
             f"executor-{node}", "executor.cli", "executor", "--node", node, "--connect", libvirtd.uri,

@@ -37,8 +37,8 @@ def test_huge_pages_are_asked_for_in_place_of_memory(pages: dict[str, Any], name
 
 
 def test_it_is_the_guests_own_and_carries_what_places_it() -> None:
-    made = pods.pod(GUEST)
-    assert made["metadata"]["labels"] == {"app": "web", pods.LABEL: "web"}
+    made = pods.pod(GUEST, offers="0f3c")
+    assert made["metadata"]["labels"] == {"app": "web", pods.LABEL: "web", pods.OFFERS: "0f3c"}
     assert made["metadata"]["ownerReferences"][0]["uid"] == "u"
     assert made["spec"]["nodeSelector"] == {"disk": "ssd"}
     assert made["spec"]["schedulerName"] == pods.SCHEDULER
@@ -54,5 +54,11 @@ def test_it_is_held_to_a_node_by_every_term_of_its_affinity() -> None:
         assert term["matchExpressions"]
 
 
-def test_long_names_stay_names() -> None:
-    assert len(pods.name_of("x" * 63)) == 63
+def test_long_names_stay_names_and_apart() -> None:
+    guests = [{**GUEST, "metadata": {**GUEST["metadata"], "name": "x" * 250 + end}} for end in "ab"]
+    made = [pods.pod(guest)["metadata"] for guest in guests]
+    for metadata in made:
+        assert len(metadata["name"]) <= 63
+        assert len(metadata["labels"][pods.LABEL]) <= 63
+    assert made[0]["name"] != made[1]["name"]
+    assert [metadata["ownerReferences"][0]["name"] for metadata in made] == ["x" * 250 + end for end in "ab"]
