@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from executor.cli.durations import seconds
+from executor.cli.daemons import Level, LogLevel, Resync, Workers
 from executor.cli.targets import SYSTEM, Connect
-
-
-class Level(StrEnum):
-    """What is logged."""
-
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
 
 
 def agent(
@@ -36,14 +26,9 @@ def agent(
             " Without it, the socket kubevmm/agent.sock in /run, or in the user's runtime folder.",
         ),
     ] = "",
-    resync: Annotated[
-        float,
-        typer.Option("--resync", parser=seconds, metavar="TIME", help="How often all is looked at without a reason."),
-    ] = 1800.0,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, help="How many objects are worked on at once.")
-    ] = 4,
-    log_level: Annotated[Level, typer.Option("--log-level", help="What is logged, to standard error.")] = Level.info,
+    resync: Resync = 1800.0,
+    workers: Workers = 4,
+    log_level: LogLevel = Level.info,
     connect: Connect = "",
 ) -> None:
     """Keep the node's guests, networks and pools as the manifests in a folder say, until it is stopped.

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from executor.cli.agent import Level
-from executor.cli.durations import seconds
+from executor.cli.daemons import Level, LogLevel, Resync, Workers
 from executor.cli.targets import SYSTEM, Connect
 
 
@@ -35,14 +34,9 @@ def executor(
             help="Where /healthz, /readyz and /metrics are: unix:PATH, an address with a port, or none.",
         ),
     ] = "none",
-    resync: Annotated[
-        float,
-        typer.Option("--resync", parser=seconds, metavar="TIME", help="How often all is looked at without a reason."),
-    ] = 1800.0,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, help="How many objects are worked on at once.")
-    ] = 4,
-    log_level: Annotated[Level, typer.Option("--log-level", help="What is logged, to standard error.")] = Level.info,
+    resync: Resync = 1800.0,
+    workers: Workers = 4,
+    log_level: LogLevel = Level.info,
     connect: Connect = "",
 ) -> None:
     """Keep the node's guests, networks and pools as the cluster's API server says, until it is stopped.

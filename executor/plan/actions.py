@@ -7,7 +7,10 @@ in ``describe``; XML that may hold them does not show in ``repr`` either.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Parameters: TypeAlias = tuple[tuple[str, int | str], ...]
 """libvirt's typed parameters: names and values, numbers in the parameter's own unit."""
@@ -21,9 +24,13 @@ class Action:
     live: ClassVar[bool] = True
     """Whether it is for the running guest; its definition is Define's."""
 
+    says: ClassVar[str] = ""
+    """What it does, in one line for people, with fields of its own in braces."""
+
     def describe(self) -> str:
         """Return what this does, in one line for people."""
-        raise NotImplementedError
+        shown = {name: _SHOWN.get(name, str)(value) for name, value in vars(self).items()}
+        return self.says.format_map(shown)
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,10 @@ class Define(Action):
 class Rename(Action):
     """Give the domain, which must not be running, another name."""
 
+    says: ClassVar[str] = "rename {old} to {new}"
     live: ClassVar[bool] = False
     old: str
     new: str
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"rename {self.old} to {self.new}"
 
 
 @dataclass(frozen=True)
@@ -66,40 +70,30 @@ class _Device(Action):
 class AttachDevice(_Device):
     """Plug the device ``xml`` into the running guest."""
 
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"attach {self.path}"
+    says: ClassVar[str] = "attach {path}"
 
 
 @dataclass(frozen=True)
 class DetachDevice(_Device):
     """Unplug the device ``xml`` from the running guest, which must let go of it."""
 
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"detach {self.path}"
+    says: ClassVar[str] = "detach {path}"
 
 
 @dataclass(frozen=True)
 class UpdateDevice(_Device):
     """Change the device of the running guest that is the one in ``xml`` into that; ``paths`` are what changes."""
 
+    says: ClassVar[str] = "update {path}: {paths}"
     paths: tuple[str, ...] = ()
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"update {self.path}: {listed(self.paths)}"
 
 
 @dataclass(frozen=True)
 class SetVcpus(Action):
     """Give the running guest ``count`` virtual CPUs."""
 
+    says: ClassVar[str] = "set the number of vCPUs to {count}"
     count: int
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set the number of vCPUs to {self.count}"
 
 
 @dataclass(frozen=True)
@@ -118,11 +112,8 @@ class SetVcpu(Action):
 class SetMemory(Action):
     """Give the running guest ``kib`` KiB of memory, within its maximum."""
 
+    says: ClassVar[str] = "set memory to {kib} KiB"
     kib: int
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set memory to {self.kib} KiB"
 
 
 @dataclass(frozen=True)
@@ -140,152 +131,120 @@ class SetMemoryStatsPeriod(Action):
 class Parametric(Action):
     """Sets some of libvirt's typed parameters."""
 
-    what: ClassVar[str] = ""
     parameters: Parameters
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set {self.what}: {_assignments(self.parameters)}"
 
 
 @dataclass(frozen=True)
 class SetSchedulerParameters(Parametric):
     """Set shares, periods and quotas of CPU time."""
 
-    what: ClassVar[str] = "CPU time"
+    says: ClassVar[str] = "set CPU time: {parameters}"
 
 
 @dataclass(frozen=True)
 class SetMemoryParameters(Parametric):
     """Set limits of memory, in KiB."""
 
-    what: ClassVar[str] = "memory limits"
+    says: ClassVar[str] = "set memory limits: {parameters}"
 
 
 @dataclass(frozen=True)
 class SetBlkioParameters(Parametric):
     """Set weights and limits of block I/O."""
 
-    what: ClassVar[str] = "block I/O weights"
+    says: ClassVar[str] = "set block I/O weights: {parameters}"
 
 
 @dataclass(frozen=True)
 class SetNumaParameters(Parametric):
     """Set the host's NUMA nodes that memory comes from."""
 
-    what: ClassVar[str] = "NUMA placement"
+    says: ClassVar[str] = "set NUMA placement: {parameters}"
 
 
 @dataclass(frozen=True)
 class SetPerfEvents(Parametric):
     """Switch performance events on (1) or off (0)."""
 
-    what: ClassVar[str] = "performance events"
+    says: ClassVar[str] = "set performance events: {parameters}"
 
 
 @dataclass(frozen=True)
 class SetBlockIoTune(Action):
     """Set the I/O limits of the disk whose target is ``disk``; those not named become unlimited."""
 
+    says: ClassVar[str] = "set I/O limits of {disk}: {parameters}"
     disk: str
     parameters: Parameters
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set I/O limits of {self.disk}: {_assignments(self.parameters)}"
 
 
 @dataclass(frozen=True)
 class SetInterfaceParameters(Action):
     """Set the bandwidth of the interface with the address ``mac``: KiB/s and KiB, 0 for no limit."""
 
+    says: ClassVar[str] = "set bandwidth of {mac}: {parameters}"
     mac: str
     parameters: Parameters
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set bandwidth of {self.mac}: {_assignments(self.parameters)}"
 
 
 @dataclass(frozen=True)
 class PinVcpu(Action):
     """Let a virtual CPU run on the host's CPUs ``cpuset``; None for all."""
 
+    says: ClassVar[str] = "pin vCPU {vcpu} to {cpuset}"
     vcpu: int
     cpuset: str | None
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"pin vCPU {self.vcpu} to {_cpus(self.cpuset)}"
 
 
 @dataclass(frozen=True)
 class PinEmulator(Action):
     """Let the emulator's threads run on the host's CPUs ``cpuset``; None for all."""
 
+    says: ClassVar[str] = "pin the emulator to {cpuset}"
     cpuset: str | None
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"pin the emulator to {_cpus(self.cpuset)}"
 
 
 @dataclass(frozen=True)
 class PinIOThread(Action):
     """Let an I/O thread run on the host's CPUs ``cpuset``; None for all."""
 
+    says: ClassVar[str] = "pin I/O thread {iothread} to {cpuset}"
     iothread: int
     cpuset: str | None
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"pin I/O thread {self.iothread} to {_cpus(self.cpuset)}"
 
 
 @dataclass(frozen=True)
 class AddIOThread(Action):
     """Start an I/O thread."""
 
+    says: ClassVar[str] = "add I/O thread {iothread}"
     iothread: int
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"add I/O thread {self.iothread}"
 
 
 @dataclass(frozen=True)
 class DelIOThread(Action):
     """End an I/O thread that no disk uses."""
 
+    says: ClassVar[str] = "remove I/O thread {iothread}"
     iothread: int
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"remove I/O thread {self.iothread}"
 
 
 @dataclass(frozen=True)
 class SetIOThreadParameters(Action):
     """Set how an I/O thread polls."""
 
+    says: ClassVar[str] = "set I/O thread {iothread}: {parameters}"
     iothread: int
     parameters: Parameters
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"set I/O thread {self.iothread}: {_assignments(self.parameters)}"
 
 
 @dataclass(frozen=True)
 class SetLifecycleAction(Action):
     """Set what is done when the guest ends: ``event`` is poweroff, reboot or crash."""
 
+    says: ClassVar[str] = "on {event}: {action}"
     event: str
     action: str
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"on {self.event}: {self.action}"
 
 
 @dataclass(frozen=True)
@@ -346,15 +305,12 @@ class UpdateNetwork(Action):
     ``parent`` the place of the ``<ip>`` that the entry is in, -1 where there is none.
     """
 
+    says: ClassVar[str] = "{command} {path} in the running network"
     command: str
     section: str
     path: str
     xml: str
     parent: int = -1
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"{self.command} {self.path} in the running network"
 
 
 @dataclass(frozen=True)
@@ -367,27 +323,21 @@ class _Named(Action):
 class Build(_Named):
     """Make what lies below the pool: its folder, its file system; nothing that is there is overwritten."""
 
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"build {self.kind} {self.name}"
+    says: ClassVar[str] = "build {kind} {name}"
 
 
 @dataclass(frozen=True)
 class Start(_Named):
     """Start the network or pool."""
 
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"start {self.kind} {self.name}"
+    says: ClassVar[str] = "start {kind} {name}"
 
 
 @dataclass(frozen=True)
 class Stop(_Named):
     """Stop the network or pool."""
 
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"stop {self.kind} {self.name}"
+    says: ClassVar[str] = "stop {kind} {name}"
 
 
 @dataclass(frozen=True)
@@ -420,49 +370,37 @@ class CreateVolume(Action):
 class ResizeVolume(Action):
     """Let the volume hold ``capacity`` bytes; never fewer than before."""
 
+    says: ClassVar[str] = "resize volume {name} in pool {pool} to {capacity} bytes"
     pool: str
     name: str
     capacity: int
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"resize volume {self.name} in pool {self.pool} to {self.capacity} bytes"
 
 
 @dataclass(frozen=True)
 class DeleteVolume(Action):
     """Delete the volume and its data."""
 
+    says: ClassVar[str] = "delete volume {name} in pool {pool} and its data"
     pool: str
     name: str
-
-    def describe(self) -> str:
-        """Return what this does."""
-        return f"delete volume {self.name} in pool {self.pool} and its data"
 
 
 @dataclass(frozen=True)
 class Unchangeable(Action):
     """Nothing can be done: libvirt does not change the values at ``paths`` of what exists."""
 
+    says: ClassVar[str] = "cannot change what exists: {paths}"
     changes: ClassVar[bool] = False
     paths: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return what cannot be."""
-        return f"cannot change what exists: {listed(self.paths)}"
 
 
 @dataclass(frozen=True)
 class RestartRequired(Action):
     """Nothing to do: the values at ``paths`` reach the guest when it starts anew."""
 
+    says: ClassVar[str] = "takes effect at the next start: {paths}"
     changes: ClassVar[bool] = False
     paths: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return what waits."""
-        return f"takes effect at the next start: {listed(self.paths)}"
 
 
 def listed(paths: tuple[str, ...], most: int = 5) -> str:
@@ -477,3 +415,7 @@ def _assignments(parameters: Parameters) -> str:
 
 def _cpus(cpuset: str | None) -> str:
     return "all CPUs" if cpuset is None else f"CPUs {cpuset}"
+
+
+_SHOWN: Final[Mapping[str, Callable[[Any], str]]] = {"paths": listed, "parameters": _assignments, "cpuset": _cpus}
+"""How fields are shown whose values say little to people."""

@@ -9,18 +9,11 @@ import pytest
 from executor.agent import manifests
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.agent.running import Folder, InProcess
+from tests.harness.hypervisors import node_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-NODE = """
-<node>
-  <domain type='test'><name>runs</name><uuid>11111111-1111-4111-8111-111111111111</uuid><memory>65536</memory>
-    <os><type>hvm</type></os></domain>
-  <pool type='dir'><name>images</name><target><path>/images</path></target></pool>
-</node>
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +26,7 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Hypervisor]:
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    with Hypervisor(f"test://{path}") as hypervisor:
+    with Hypervisor(node_uri(tmp_path)) as hypervisor:
         yield hypervisor
 
 

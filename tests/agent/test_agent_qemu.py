@@ -16,6 +16,7 @@ from tests.agent.campaign import campaign
 from tests.agent.running import PATIENCE, WEB, Folder, InProcess, Process, eventually, qemus
 from tests.cli.command import virtctl
 from tests.harness.guest import guest_files
+from tests.harness.hypervisors import cleared
 from tests.harness.libvirtd import Libvirtd
 
 if TYPE_CHECKING:
@@ -48,9 +49,6 @@ def real(strategy: str = "Always", name: str = "web-1", *, boot: str = "", memor
 @pytest.fixture(scope="module")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd(revived=True) as daemon:
-        if daemon.system:
-            # libvirt locks a console's terminal there.
-            (daemon.folder / "run" / "lock").mkdir(exist_ok=True)
         yield daemon
 
 
@@ -59,10 +57,7 @@ def qemu(libvirtd: Libvirtd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hyperv
     monkeypatch.setattr(runs, "FIRST", 0.2)
     with Hypervisor(libvirtd.uri) as hypervisor:
         yield hypervisor
-        for domain in hypervisor.domains.all():
-            if domain.active:
-                domain.destroy()
-            domain.undefine()
+        cleared(hypervisor)
 
 
 @pytest.fixture

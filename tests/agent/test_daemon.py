@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.conftest import NODE
 from tests.agent.running import Folder, Process, eventually
 from tests.cli.command import virtctl
+from tests.harness.hypervisors import node_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    (tmp_path / "node.xml").write_text(NODE, encoding="utf-8")
-    return f"test://{tmp_path / 'node.xml'}"
+    return node_uri(tmp_path)
 
 
 @pytest.fixture

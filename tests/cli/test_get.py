@@ -15,6 +15,7 @@ from executor.engine.listing import Query
 from executor.engine.watching import changes
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.cli.command import VIRTCTL, environment, lines, virtctl
+from tests.harness.hypervisors import node_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,7 @@ NODE = """
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    return f"test://{path}"
+    return node_uri(tmp_path, NODE)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from executor.engine.objects import Ref
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.cli.command import lines, virtctl
 from tests.engine.objects import vm
+from tests.harness.hypervisors import node_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +72,7 @@ NODE = """
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    return f"test://{path}"
+    return node_uri(tmp_path, NODE)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from analyser import convert
+from executor.hypervisor.errors import LibvirtError
 from tests.cli.command import virtctl
 from tests.harness.guest import document
 from tests.node.conftest import Machine, files, libvirtd, qemu  # noqa: F401  (fixtures are found by their names)
@@ -68,7 +69,7 @@ def declare(
 
     yield declared
     for domain in qemu.domains.all():
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(LibvirtError):
             domain.destroy()
         domain.undefine()
     for volume in [each for pool in qemu.pools.all() for each in pool.volumes()]:

@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.hypervisor.hypervisor import Hypervisor
+from tests.harness.hypervisors import cleared, node_uri
 from tests.harness.libvirtd import Libvirtd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-NODE = """
-<node>
-  <domain type='test'><name>runs</name><uuid>11111111-1111-4111-8111-111111111111</uuid><memory>65536</memory>
-    <os><type>hvm</type></os></domain>
-  <pool type='dir'><name>images</name><target><path>/images</path></target></pool>
-  <network><name>inner</name><bridge name='virbr7'/><ip address='192.0.2.1' netmask='255.255.255.0'/></network>
-</node>
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +22,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Hypervisor]:
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    with Hypervisor(f"test://{path}") as hypervisor:
+    with Hypervisor(node_uri(tmp_path)) as hypervisor:
         yield hypervisor
 
 
@@ -46,10 +36,7 @@ def libvirtd() -> Iterator[Libvirtd]:
 def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
     with Hypervisor(libvirtd.uri) as hypervisor:
         yield hypervisor
-        for domain in hypervisor.domains.all():
-            if domain.active:
-                domain.destroy()
-            domain.undefine()
+        cleared(hypervisor)
 
 
 @pytest.fixture

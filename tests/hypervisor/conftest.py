@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.hypervisor.hypervisor import Hypervisor
+from tests.harness.hypervisors import node_uri
 from tests.harness.libvirtd import Libvirtd
 from tests.hypervisor.guests import pretended, real
 
@@ -16,22 +17,11 @@ if TYPE_CHECKING:
 
     from executor.hypervisor.domain import Domain
 
-NODE = """
-<node>
-  <domain type='test'><name>runs</name><uuid>11111111-1111-4111-8111-111111111111</uuid><memory>65536</memory>
-    <os><type>hvm</type></os></domain>
-  <pool type='dir'><name>images</name><target><path>/images</path></target></pool>
-  <network><name>inner</name><bridge name='virbr7'/><ip address='192.0.2.1' netmask='255.255.255.0'/></network>
-</node>
-"""
-
 
 @pytest.fixture
 def node(tmp_path: Path) -> str:
     """The URI of a pretended host of this test's own, with a guest that runs, a pool and a network."""
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    return f"test://{path}"
+    return node_uri(tmp_path)
 
 
 @pytest.fixture
@@ -43,9 +33,6 @@ def pretence(node: str) -> Iterator[Hypervisor]:
 @pytest.fixture(scope="session")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd() as daemon:
-        if daemon.system:
-            # libvirt locks a console's terminal there.
-            (daemon.folder / "run" / "lock").mkdir(exist_ok=True)
         yield daemon
 
 

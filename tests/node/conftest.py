@@ -12,6 +12,7 @@ import pytest
 
 from executor.hypervisor.console import Console
 from executor.hypervisor.domains import Domains
+from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.hypervisor import Hypervisor
 from tests.cli.command import virtctl
 from tests.harness.guest import document, guest_files
@@ -169,6 +170,6 @@ def machine(
         yield machine
     finally:
         machine.let_go()
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(LibvirtError):
             domain.destroy()
         domain.undefine(nvram="delete", tpm="delete")

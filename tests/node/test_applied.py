@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from analyser import yamlreader
+from executor.hypervisor.errors import LibvirtError
 from tests.cli.command import EXAMPLES, virtctl
 from tests.node.conftest import Machine
 
@@ -99,11 +100,11 @@ def guest(libvirtd: Libvirtd, qemu: Hypervisor, files: tuple[Path, Path]) -> Ite
         yield Applied(machine, spec, env)
         machine.let_go()
     finally:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(LibvirtError):
             qemu.domains.by_name("counter").destroy()
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(LibvirtError):
             qemu.domains.by_name("counter").undefine()
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(LibvirtError):
             pool = qemu.pools.by_name("grown")
             pool.destroy()
             pool.undefine()

@@ -7,13 +7,15 @@ import pty
 import subprocess
 import termios
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cli.command import VIRTCTL, environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.node.conftest import Machine
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.slow]
@@ -40,56 +42,60 @@ def test_a_console_in_use_is_taken_only_by_force(machine: Machine) -> None:
     machine.let_go()
 
 
-def test_a_terminal_is_raw_on_the_console_and_itself_again_after_ctrl_bracket(machine: Machine) -> None:
-    machine.let_go()
-    ours, theirs = pty.openpty()
-    before = termios.tcgetattr(theirs)
-    process = subprocess.Popen(
-        [*VIRTCTL, "console", machine.name],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment({"LIBVIRT_DEFAULT_URI": machine.uri}),
-    )
-    try:
+class OnConsole:
+    """virtctl's console on a terminal of its own: ``ours`` is a person's end of it, ``theirs`` virtctl's."""
+
+    def __init__(self, machine: Machine) -> None:
+        machine.let_go()
+        self.ours, self.theirs = pty.openpty()
+        self.before = self.modes()
+        self.process = subprocess.Popen(
+            [*VIRTCTL, "console", machine.name],
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            env=environment({"LIBVIRT_DEFAULT_URI": machine.uri}),
+        )
+
+    def modes(self) -> list[Any]:
+        """Return how the terminal is set."""
+        return termios.tcgetattr(self.theirs)
+
+    def until(self, text: bytes) -> bytes:
+        """Read until *text* was said, and return all of it."""
         said = b""
-        while b"tick " not in said:
-            said += os.read(ours, 4096)
-        assert b"Ctrl-]" in said
-        assert not termios.tcgetattr(theirs)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
-        os.write(ours, b"\x1d")
-        assert process.wait(timeout=60) == 0
-        assert termios.tcgetattr(theirs) == before
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-        os.close(theirs)
+        while text not in said:
+            said += os.read(self.ours, 4096)
+        return said
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        os.close(self.theirs)
 
 
-def test_a_terminal_is_itself_again_when_the_console_is_terminated(machine: Machine) -> None:
-    machine.let_go()
-    ours, theirs = pty.openpty()
-    before = termios.tcgetattr(theirs)
-    process = subprocess.Popen(
-        [*VIRTCTL, "console", machine.name],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment({"LIBVIRT_DEFAULT_URI": machine.uri}),
-    )
-    try:
-        said = b""
-        while b"tick " not in said:
-            said += os.read(ours, 4096)
-        process.terminate()
-        process.wait(timeout=60)
-        assert termios.tcgetattr(theirs) == before
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-        os.close(theirs)
+@pytest.fixture
+def console(machine: Machine) -> Iterator[OnConsole]:
+    made = OnConsole(machine)
+    yield made
+    made.close()
+
+
+def test_a_terminal_is_raw_on_the_console_and_itself_again_after_ctrl_bracket(console: OnConsole) -> None:
+    assert b"Ctrl-]" in console.until(b"tick ")
+    assert not console.modes()[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+    os.write(console.ours, b"\x1d")
+    assert console.process.wait(timeout=60) == 0
+    assert console.modes() == console.before
+
+
+def test_a_terminal_is_itself_again_when_the_console_is_terminated(console: OnConsole) -> None:
+    console.until(b"tick ")
+    console.process.terminate()
+    console.process.wait(timeout=60)
+    assert console.modes() == console.before
 
 
 def test_pause_stops_the_clock_and_resume_lets_it_go_on(machine: Machine) -> None:

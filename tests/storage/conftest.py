@@ -9,6 +9,7 @@ import pytest
 
 from executor.hypervisor.hypervisor import Hypervisor
 from executor.storage import localfile
+from tests.harness.hypervisors import cleared
 from tests.harness.libvirtd import Libvirtd
 from tests.storage.webserver import Site, serving
 
@@ -29,9 +30,6 @@ def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd() as daemon:
-        if daemon.system:
-            # libvirt locks a console's terminal there.
-            (daemon.folder / "run" / "lock").mkdir(exist_ok=True)
         yield daemon
 
 
@@ -39,10 +37,7 @@ def libvirtd() -> Iterator[Libvirtd]:
 def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
     with Hypervisor(libvirtd.uri) as hypervisor:
         yield hypervisor
-        for domain in hypervisor.domains.all():
-            if domain.active:
-                domain.destroy()
-            domain.undefine()
+        cleared(hypervisor)
 
 
 def _made(qemu: Hypervisor, folder: Path, name: str) -> Pool:

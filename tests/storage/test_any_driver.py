@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from executor.hypervisor.hypervisor import Hypervisor
-from tests.engine.conftest import NODE
 from tests.engine.objects import apply, recorded
+from tests.harness.hypervisors import node_uri
 from tests.storage.objects import FROM, disk, image
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ pytestmark = pytest.mark.libvirt
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Hypervisor]:
-    path = tmp_path / "node.xml"
-    path.write_text(NODE, encoding="utf-8")
-    with Hypervisor(f"test://{path}") as hypervisor:
+    with Hypervisor(node_uri(tmp_path)) as hypervisor:
         hypervisor.pools.by_name("images").create_volume(
             "<volume><name>debian</name><capacity>1048576</capacity></volume>"
         )
