@@ -101,7 +101,10 @@ class OperationReconciler:
         if status.get("phase") in OVER:
             self._since.pop(key, None)
             return await self._collect(found, operation)
-        said = self._judge(found, operation)
+        said = self._judge(found, operation, self._guests.get(guest_of(found)))
+        if said.reason in _GUEST_GONE:
+            # That is for good, and two caches are never equally new: the server has the last word.
+            said = self._judge(found, operation, await self._asked(guest_of(found)))
         if said.patience:
             left = self._patience(found)
             if left > 0:
@@ -128,9 +131,15 @@ class OperationReconciler:
             self._since[found.key] = found.uid, since
         return since + PATIENCE - self._clock()
 
-    def _judge(self, found: Object, operation: Mapping[str, Any]) -> Verdict:
+    async def _asked(self, guest: Key) -> Object | None:
+        """Return the guest as the server has it, None where it has none."""
+        try:
+            return await self._client.get(GUESTS, guest)
+        except NotFound:
+            return None
+
+    def _judge(self, found: Object, operation: Mapping[str, Any], guest: Object | None) -> Verdict:
         spec = operation["spec"]
-        guest = self._guests.get(guest_of(found))
         name = spec["virtualMachineRef"]["name"]
         owner = next((each.uid for each in found.owners if each.kind == GUESTS.kind), None)
         meant = spec["virtualMachineRef"].get("uid") or owner

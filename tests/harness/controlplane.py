@@ -119,9 +119,9 @@ class ControlPlane:
         return result
 
     def kill(self, name: str) -> None:
-        """Kill the server *name* ("etcd" or "kube-apiserver") as a crash would, without a chance to tidy up."""
+        """Kill the server *name* ("etcd" or "kube-apiserver") as a crash would."""
         (server,) = [server for server in self.servers if server.name == name]
-        server.stop(grace=0.0)
+        server.kill()
         self.servers.remove(server)
 
     def revive(self, name: str) -> None:

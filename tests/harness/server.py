@@ -46,6 +46,12 @@ class Server:
         """Return the exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    def kill(self) -> None:
+        """End it as a crash would, without a chance to tidy up."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
     def stop(self, *, grace: float = 10.0) -> None:
         """End it: ask, wait ``grace`` seconds, then kill. Harmless when it has ended already."""
         with contextlib.suppress(ProcessLookupError):
@@ -53,8 +59,7 @@ class Server:
         try:
             self._process.wait(timeout=grace)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
 
 def free_ports(count: int) -> list[int]:
