@@ -65,9 +65,11 @@ def test_a_network_that_fails_on_one_node_says_which_and_why(
     there = "<network><name>theirs</name><forward mode='bridge'/><bridge name='br-other'/></network>"
     hypervisors["many-b"].networks.define(there)
     cluster.apply(network("theirs"))
-    eventually(lambda: ready(cluster.find("vmnet", "theirs")).get("reason") == "Failed")
+    # The two nodes say so each in its own time.
+    eventually(lambda: states(cluster.find("vmnet", "theirs")) == {"many-a": "Active", "many-b": "Failed"})
+    eventually(lambda: cluster.get("vmnet", "theirs")["status"]["nodesReady"] == 1)
     found = cluster.get("vmnet", "theirs")
-    assert states(found) == {"many-a": "Active", "many-b": "Failed"}
+    assert ready(found)["reason"] == "Failed"
     assert ready(found)["message"].startswith("many-b: virtualmachinenetwork/theirs: theirs is here, is not managed")
     assert (found["status"]["nodesDesired"], found["status"]["nodesReady"]) == (2, 1)
     cluster.kubectl("delete", "vmnet", "theirs", "--timeout=30s")

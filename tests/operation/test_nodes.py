@@ -51,7 +51,8 @@ def test_a_node_has_the_labels_of_its_kubernetes_node(cluster: Cluster) -> None:
         lambda: ready(cluster.find("vmnet", "north"))["status"] == "True", lambda: cluster.find("vmnet", "north")
     )
     assert states(cluster.get("vmnet", "north")) == {"many-a": "Active"}
-    assert cluster.get("vmnode", "many-a")["metadata"]["labels"] == labels
+    # Beside them stands what people said of the node themselves.
+    assert labels.items() <= cluster.get("vmnode", "many-a")["metadata"]["labels"].items()
     # That the Node goes says nothing of what the machine is.
     version = cluster.get("vmnet", "north")["metadata"]["resourceVersion"]
     cluster.kubectl("delete", "node", "many-a")

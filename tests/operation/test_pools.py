@@ -62,10 +62,11 @@ def test_a_pool_that_fails_on_one_node_says_which_and_why(
     there = f"<pool type='dir'><name>theirs</name><target><path>{tmp_path}/theirs</path></target></pool>"
     hypervisors["many-b"].pools.define(there)
     cluster.apply(pool("theirs", tmp_path / "ours"))
-    eventually(lambda: ready(cluster.find("vmpool", "theirs")).get("reason") == "Failed")
-    found = cluster.get("vmpool", "theirs")
-    assert states(found) == {"many-a": "Active", "many-b": "Failed"}
-    assert "many-b: virtualmachinestoragepool/theirs: theirs is here, is not managed" in ready(found)["message"]
+    # The two nodes say so each in its own time.
+    eventually(lambda: states(cluster.find("vmpool", "theirs")) == {"many-a": "Active", "many-b": "Failed"})
+    said = "many-b: virtualmachinestoragepool/theirs: theirs is here, is not managed"
+    eventually(lambda: said in ready(cluster.get("vmpool", "theirs"))["message"])
+    assert ready(cluster.get("vmpool", "theirs"))["reason"] == "Failed"
     # As soon as it is out of the way, all is well.
     hypervisors["many-b"].pools.by_name("theirs").undefine()
     cluster.kubectl("wait", "vmpool/theirs", "--for=condition=Ready", "--timeout=30s")
