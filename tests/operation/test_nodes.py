@@ -50,7 +50,7 @@ def test_a_node_has_the_labels_of_its_kubernetes_node(cluster: Cluster) -> None:
     eventually(
         lambda: ready(cluster.find("vmnet", "north"))["status"] == "True", lambda: cluster.find("vmnet", "north")
     )
-    assert states(cluster.get("vmnet", "north")) == {"many-a": "Active"}
+    eventually(lambda: states(cluster.get("vmnet", "north")) == {"many-a": "Active"})
     # Beside them stands what people said of the node themselves.
     assert labels.items() <= cluster.get("vmnode", "many-a")["metadata"]["labels"].items()
     # That the Node goes says nothing of what the machine is.
@@ -73,6 +73,6 @@ def test_a_node_that_is_deleted_by_mistake_loses_nothing(cluster: Cluster, hyper
     eventually(lambda: ready(cluster.find("vmnode", "many-b"))["status"] == "True")
     assert cluster.get("vmnode", "many-b")["metadata"]["uid"] != uid
     cluster.kubectl("wait", "vmnet/stays", "--for=condition=Ready", "--timeout=30s")
-    assert states(cluster.get("vmnet", "stays")) == {"many-a": "Active", "many-b": "Active"}
+    eventually(lambda: states(cluster.get("vmnet", "stays")) == {"many-a": "Active", "many-b": "Active"})
     assert hypervisors["many-b"].networks.by_name("stays").uuid == number
     cluster.kubectl("delete", "vmnet", "stays", "--timeout=30s")
