@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Yield a running API server with yamls/ applied, namespaces of a tenant, of a trusted one, and of a third."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -109,43 +109,43 @@ def token_of(admin: Caller, account: str, spec: dict[str, Any]) -> str:
     return str(made["status"]["token"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(cluster: ControlPlane) -> Caller:
     """Return the cluster's administrator."""
     return Caller(cluster, cluster.token)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one(cluster: ControlPlane, admin: Caller) -> Caller:
     """Return the executor of node-1."""
     return _executor(cluster, admin, "node-1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two(cluster: ControlPlane, admin: Caller) -> Caller:
     """Return the executor of node-2."""
     return _executor(cluster, admin, "node-2")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nowhere(cluster: ControlPlane, admin: Caller) -> Caller:
     """Return somebody with the executors' service account, but a token that no Pod of a node was given."""
     return Caller(cluster, token_of(admin, "kubevmm-executor", {}))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def owner(cluster: ControlPlane) -> Caller:
     """Return the owner of two namespaces, of which one is trusted."""
     return Caller(cluster, cluster.tokens["owner"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def helper(cluster: ControlPlane) -> Caller:
     """Return somebody who may edit in two namespaces, of which one is trusted."""
     return Caller(cluster, cluster.tokens["helper"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(cluster: ControlPlane) -> Caller:
     """Return somebody who may give guests of two namespaces what is the nodes'."""
     return Caller(cluster, cluster.tokens["operator"])

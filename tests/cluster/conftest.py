@@ -33,7 +33,7 @@ def cluster_binaries(pytestconfig: pytest.Config) -> Path:
         return build()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def control_plane(cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Yield a running API server, shared by all: a test works in a namespace, or with kinds, of its own."""
     with ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries=cluster_binaries) as running:

@@ -30,13 +30,13 @@ def pretence(node: str) -> Iterator[Hypervisor]:
         yield hypervisor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd() as daemon:
         yield daemon
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
     with Hypervisor(libvirtd.uri) as hypervisor:
         yield hypervisor

@@ -98,7 +98,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gadgets(control_plane: ControlPlane) -> ControlPlane:
     """Return an API server that knows gadgets."""
     control_plane.kubectl("apply", "-f", "-", input=json.dumps(definition(GADGETS)))

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.libvirt)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd() -> Iterator[Libvirtd]:
     """Yield a running libvirtd with QEMU's driver, shared by all: a test removes what it defines."""
     # Not below pytest's own folder, whose path may be too long for a socket's.
@@ -32,7 +32,7 @@ def libvirtd() -> Iterator[Libvirtd]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def qemu_judge(libvirtd: Libvirtd) -> Iterator[Judge]:
     """Yield a judge that knows what QEMU can do."""
     judge = Judge(libvirtd.uri, "qemu")
@@ -40,7 +40,7 @@ def qemu_judge(libvirtd: Libvirtd) -> Iterator[Judge]:
     judge.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def builtin_judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """Yield a judge that lives in this process; ``test:///default`` without the objects that it starts with."""
     node = tmp_path_factory.mktemp("libvirt") / "node.xml"

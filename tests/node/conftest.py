@@ -135,19 +135,19 @@ class Machine:
         self._unread = b""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd() as daemon:
         yield daemon
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def qemu(libvirtd: Libvirtd) -> Iterator[Hypervisor]:
     with Hypervisor(libvirtd.uri) as hypervisor:
         yield hypervisor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def files(libvirtd: Libvirtd) -> tuple[Path, Path]:
     folder = libvirtd.folder / "guest"
     folder.mkdir(mode=0o755)

@@ -137,7 +137,7 @@ def install(control_plane: ControlPlane) -> None:
     eventually(lambda: control_plane.kubectl(*wait, check=False).returncode == 0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Yield an API server with our kinds."""
     with ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries=cluster_binaries) as running:
@@ -145,7 +145,7 @@ def server(cluster_binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Libvirtd]:
     """Yield a libvirt of one node."""
     with Libvirtd(tmp_path_factory.mktemp("libvirtd")) as running:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def builtin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Yield a connection to libvirt's test driver with nothing in it."""
     node = tmp_path_factory.mktemp("libvirt") / "node.xml"
@@ -24,7 +24,7 @@ def builtin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     connection.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd() -> Iterator[Libvirtd]:
     """Yield a running libvirtd with QEMU's driver: a test removes what it defines."""
     with Libvirtd() as running:

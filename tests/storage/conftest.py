@@ -27,7 +27,7 @@ def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sources").mkdir()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libvirtd() -> Iterator[Libvirtd]:
     with Libvirtd() as daemon:
         yield daemon
