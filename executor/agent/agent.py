@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from executor.agent.index import Expected, Index
 from executor.agent.queue import WorkQueue
 from executor.agent.reconcile import Reconciler, Refused, Waiting, rank
+from executor.engine import remembered
 from executor.engine.power import StartFailed
 from executor.hypervisor.errors import LibvirtError
 from executor.hypervisor.events import Topic
@@ -109,6 +110,7 @@ class Agent:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=30)
+        self._remember()
 
     def wake(self) -> None:
         """Read the source anew, and look at everything."""
@@ -210,9 +212,21 @@ class Agent:
                 self.queue.retry(ref)
             finally:
                 self.queue.done(ref)
-                with self._first_lock:
-                    if self._first:
-                        self._first.discard(ref)
+                self._looked_at(ref)
+
+    def _looked_at(self, ref: Ref) -> None:
+        with self._first_lock:
+            if not self._first:
+                return
+            self._first.discard(ref)
+            if self._first:
+                return
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep what was found out for the next process: what is not kept is only found out once more."""
+        with contextlib.suppress(LibvirtError):
+            remembered.of(self._hypervisor).save()
 
     def _one(self, ref: Ref) -> None:
         started = time.monotonic()
@@ -244,6 +258,7 @@ class Agent:
 
     def _resyncs(self) -> None:
         while not self._stop.wait(self._resync * random.uniform(0.9, 1.1)):  # noqa: S311  (spreads load)
+            self._remember()
             self._source.reread()
             self._all(within=min(self._resync / 2, 300.0))
 

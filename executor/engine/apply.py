@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import claims, definitions, disks, guests, images, snapshots, store, unchanged, volumes
+from executor.engine import claims, definitions, disks, guests, images, remembered, snapshots, store, unchanged, volumes
 from executor.engine.guests import Outcome, Result
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import labels_of, ref_of
@@ -88,6 +88,8 @@ def apply(
                 yield Applied(each, done)
             except KubevmmError as error:
                 yield Applied(each, error=error)
+    if not dry_run:
+        remembered.of(hypervisor).save()
 
 
 def elsewhere(hypervisor: Hypervisor, each: Declared) -> str:

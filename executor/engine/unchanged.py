@@ -1,21 +1,21 @@
 """What needs no plan: a guest whose object, documents and state are what they were when a plan found nothing to do.
 
-Kept for the life of the process. Reading a guest's documents is all that such a guest costs; everything that a plan
-depends on is compared: the object and all that it refers to, what libvirt has defined and what runs (our mark is in
-both), and whether it runs. Of a guest that runs the definition is read all the same: libvirt sends no event for most of
-what can be changed of it (a device attached to it, its memory), nor has it a number that such a change would raise.
+Kept for the life of the process, and for those to come (`remembered`). Reading a guest's documents is all that such a
+guest costs; everything that a plan depends on is compared: the object and all that it refers to, what libvirt has
+defined and what runs (our mark is in both), and whether it runs. Of a guest that runs the definition is read all the
+same: libvirt sends no event for most of what can be changed of it (a device attached to it, its memory), nor has it a
+number that such a change would raise.
 """
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
-from weakref import WeakKeyDictionary
 
-from executor.engine import power
+from executor.engine import power, remembered
 from executor.engine.guests import Outcome, Result
+from executor.engine.remembered import Remembered
 from executor.hypervisor.domains import TRANSIENT
 from executor.hypervisor.errors import LibvirtError
 
@@ -32,30 +32,15 @@ if TYPE_CHECKING:
     from executor.hypervisor.hypervisor import Hypervisor
 
 
-Seen: TypeAlias = tuple[int, int, int, int]
-"""The hashes and lengths of what runs and of the definition."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    wanted: bytes
-    """A digest of the object and of what it refers to."""
-    domain: Domain
-    seen: Seen
-    """What tells the domain's documents from others."""
-    state: DomainState
-    result: Result
-    daemon: bool
-
-
-_KNOWN: Final[WeakKeyDictionary[Hypervisor, dict[Ref, _Entry]]] = WeakKeyDictionary()
+Seen: TypeAlias = bytes
+"""A digest of what runs and of the definition."""
 
 
 class Bulk:
     """What a pass needs of all domains, read together where each guest by itself would have to wait for it.
 
     Their states come by two calls. The documents of guests that may be unchanged are read by several threads, some
-    guests ahead of the pass: libvirt works on one while another is on its way. Of the documents only hashes are kept.
+    guests ahead of the pass: libvirt works on one while another is on its way. Of the documents only digests are kept.
     *objects* are those of the pass, in its order. A context manager, which ends what is still being read.
     """
 
@@ -80,7 +65,7 @@ class Bulk:
         if self._readers is not None:
             self._readers.shutdown(cancel_futures=True)
 
-    def seen(self, entry: _Entry) -> Seen | None:
+    def seen(self, entry: Remembered) -> Seen | None:
         """Return what tells the documents of *entry*'s domain from others; None where it is gone, or in another state.
 
         Raises LibvirtError.
@@ -96,10 +81,10 @@ class Bulk:
         place = self._places.get(found.uuid)
         return self._document(found) if place is None else self._chunk(place).get(found.uuid)
 
-    def _same(self, entry: _Entry) -> Domain | None:
+    def _same(self, entry: Remembered) -> Domain | None:
         summaries, _ = self._read or ({}, frozenset())
-        found = summaries.get(entry.domain.uuid)
-        return found.domain if found is not None and found.state == entry.state else None
+        found = summaries.get(entry.uuid)
+        return found.domain if found is not None and _is_in(found.state, entry) else None
 
     def _document(self, domain: Domain) -> Seen:
         summaries, transient = self._read or ({}, frozenset())
@@ -107,7 +92,7 @@ class Bulk:
 
     def _plan(self) -> None:
         """Note which documents are worth reading ahead: those of guests that nothing else says have changed."""
-        entries = _KNOWN.get(self._hypervisor, {})
+        entries = remembered.of(self._hypervisor).entries
         if len(entries) < 2 * CHUNK or self._every is None:
             return
         known = ((each, entries[each.ref]) for each in self._objects if each.ref in entries)
@@ -143,9 +128,13 @@ READERS: Final = 3
 """How many read: more gain nothing (measured), since each call also needs the interpreter."""
 
 
+def _is_in(state: DomainState, entry: Remembered) -> bool:
+    return (state.state.value, state.reason) == (entry.state, entry.reason)
+
+
 def _look(domain: Domain, state: DomainState, *, persistent: bool) -> Seen:
-    live = domain.xml(secure=True) if state.active else ""
-    return _seen(live, domain.xml(secure=True, inactive=True) if persistent or not live else live)
+    live = domain.xml(secure=True).encode() if state.active else b""
+    return _seen(live, domain.xml(secure=True, inactive=True).encode() if persistent or not live else live)
 
 
 def known(
@@ -155,19 +144,25 @@ def known(
 
     *bulk* is one for all objects of a pass. A *daemon* also counts runs, so that it trusts its own findings alone.
     """
-    entry = _KNOWN.get(hypervisor, {}).get(each.ref)
+    guests = remembered.of(hypervisor)
+    entry = guests.entries.get(each.ref)
     if entry is None or (daemon and not entry.daemon) or _wanted(each, every) != entry.wanted:
         return None
     try:
         if bulk is not None:
-            return entry.result if bulk.seen(entry) == entry.seen else None
-        state = entry.domain.state()
-        if state != entry.state:
+            return _result(entry) if bulk.seen(entry) == entry.seen else None
+        domain = guests.domain(hypervisor, entry.uuid)
+        state = domain.state()
+        if not _is_in(state, entry) or _look(domain, state, persistent=domain.persistent) != entry.seen:
             return None
-        return entry.result if _look(entry.domain, state, persistent=entry.domain.persistent) == entry.seen else None
     except LibvirtError:
         # The plan will say what it is.
         return None
+    return _result(entry)
+
+
+def _result(entry: Remembered) -> Result:
+    return Result(Outcome.UNCHANGED, entry.notes, None, entry.held, entry.drift)
 
 
 def note(
@@ -180,9 +175,9 @@ def note(
     *,
     daemon: bool = False,
 ) -> None:
-    """Remember what became of *each*, whose domain's state was *before* the plan was made."""
-    entries = _KNOWN.setdefault(hypervisor, {})
-    entries.pop(each.ref, None)
+    """Note what became of *each*, whose domain's state was *before* the plan was made."""
+    guests = remembered.of(hypervisor)
+    guests.forget(each.ref)
     wanted = _wanted(each, every)
     if result.outcome is not Outcome.UNCHANGED or result.wait is not None or wanted is None:
         return
@@ -195,13 +190,31 @@ def note(
     # What its runStrategy asks for must follow from its state alone.
     if state != before or power.step(power.strategy(each.object), state):
         return
-    seen = _seen(case.there.live_xml.decode(), case.there.inactive_xml.decode())
-    entries[each.ref] = _Entry(wanted, case.domain, seen, state, result, daemon)
+    seen = _seen(case.there.live_xml, case.there.inactive_xml)
+    guests.note(
+        Remembered(
+            each.ref.namespace,
+            each.ref.name,
+            wanted,
+            case.domain.uuid,
+            seen,
+            state.state.value,
+            state.reason,
+            result.notes,
+            result.held,
+            result.drift,
+            daemon,
+        ),
+        case.domain,
+    )
 
 
-def _seen(live: str, inactive: str) -> Seen:
-    # Python's own hash, keyed anew for each process, costs a fifth of a cryptographic one, and nobody can aim at it.
-    return hash(live), len(live), hash(inactive), len(inactive)
+def _seen(live: bytes, inactive: bytes) -> Seen:
+    digest = hashlib.sha256(live)
+    # No XML has a NUL in it.
+    digest.update(b"\0")
+    digest.update(inactive)
+    return digest.digest()
 
 
 def _wanted(each: Declared, every: Declarations) -> bytes | None:

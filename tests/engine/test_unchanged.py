@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from executor.engine import apply as engine
-from executor.engine import guests, source, store, unchanged
+from executor.engine import guests, remembered, source, state, store, unchanged
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.handle import Affect
@@ -35,10 +36,14 @@ PLAIN = vm("plain", domain="title: Plain")
 OBJECTS = "---\n".join([NETWORK % "one", KEYS % "hush", RUNS, PLAIN])
 
 
-@pytest.fixture(params=["one by one", "read ahead"], autouse=True)
-def _readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "read ahead":
+ANOTHER = "by another process"
+
+
+@pytest.fixture(params=["one by one", "read ahead", ANOTHER])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param != "one by one":
         monkeypatch.setattr(unchanged, "CHUNK", 1)
+    return str(request.param)
 
 
 def _apply(node: Hypervisor, declared: Declarations) -> dict[str, str]:
@@ -47,12 +52,19 @@ def _apply(node: Hypervisor, declared: Declarations) -> dict[str, str]:
 
 
 @pytest.fixture
-def settled(node: Hypervisor, write: Callable[..., str]) -> Declarations:
+def settled(node: Hypervisor, write: Callable[..., str], reading: str) -> Declarations:
     """Objects that were applied, and looked at once more."""
     declared = source.read([write(OBJECTS)])
     _apply(node, declared)
     _apply(node, declared)
+    if reading == ANOTHER:
+        _begin_anew(node)
     return declared
+
+
+def _begin_anew(node: Hypervisor) -> None:
+    """Know of *node* what a new process would."""
+    remembered.forget(node)
 
 
 def _planned(
@@ -160,3 +172,83 @@ def test_a_guest_that_is_gone_is_made_anew(
     assert _planned(node, settled, monkeypatch) == (
         {"lan": "unchanged", "web-1": "created", "plain": "unchanged"}, ["web-1"]
     )  # fmt: skip
+
+
+in_another_process = pytest.mark.parametrize("reading", [ANOTHER], indirect=True)
+
+
+def _file(node: Hypervisor) -> Path:
+    return state.folder(node) / remembered.NAME
+
+
+def _of_other_code(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(remembered.code().encode(), b"other"))
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-9]),
+    "of other types": lambda path: path.write_text('{"by": 1, "guests": {}}', encoding="utf-8"),
+    "written by other code": _of_other_code,
+}
+
+
+@in_another_process
+@pytest.mark.parametrize("case", SPOILT)
+def test_what_cannot_be_read_of_another_process_is_found_out_anew(
+    node: Hypervisor, settled: Declarations, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    SPOILT[case](_file(node))
+    _begin_anew(node)
+    outcomes, planned = _planned(node, settled, monkeypatch)
+    assert (set(outcomes.values()), planned) == ({"unchanged"}, ["web-1", "plain"])
+    _begin_anew(node)
+    assert _planned(node, settled, monkeypatch)[1] == []
+
+
+@in_another_process
+def test_what_is_remembered_is_for_its_owner_alone_and_tells_no_secret(node: Hypervisor, settled: Declarations) -> None:
+    assert settled.secrets
+    assert _file(node).stat().st_mode & 0o777 == 0o600
+    assert b"hush" not in _file(node).read_bytes()
+
+
+@in_another_process
+def test_no_more_is_remembered_than_fits(
+    node: Hypervisor, settled: Declarations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(node).unlink()
+    monkeypatch.setattr(remembered, "LIMIT", 1)
+    _begin_anew(node)
+    _apply(node, settled)
+    _begin_anew(node)
+    # The last of them.
+    assert _planned(node, settled, monkeypatch)[1] == ["web-1"]
+
+
+@in_another_process
+def test_what_cannot_be_remembered_keeps_nothing_from_being_applied(
+    node: Hypervisor, settled: Declarations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(node).unlink()
+    _file(node).mkdir()
+    _begin_anew(node)
+    outcomes, planned = _planned(node, settled, monkeypatch)
+    assert (set(outcomes.values()), planned) == ({"unchanged"}, ["web-1", "plain"])
+
+
+@in_another_process
+def test_what_another_process_remembers_meanwhile_stays(
+    node: Hypervisor, settled: Declarations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(node).unlink()
+    _begin_anew(node)
+    *most, last = settled.objects
+    mine = engine.apply(node, source.Declarations(most, settled.secrets))
+    assert [str(next(mine).result.outcome) for _ in most] == ["unchanged"] * 2  # type: ignore[union-attr]
+    here = remembered.of(node)
+    _begin_anew(node)
+    list(engine.apply(node, source.Declarations([last])))
+    here.save()
+    _begin_anew(node)
+    assert _planned(node, settled, monkeypatch)[1] == []
