@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from executor.engine import runs, store
+from executor.engine import guests, remembered, runs, store
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.errors import NotFound, OperationFailed
@@ -20,6 +20,7 @@ from tests.hypervisor.faults import Fault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from executor.engine.source import Declared
     from executor.hypervisor.hypervisor import Hypervisor
 
 DB = Ref("VirtualMachine", "default", "db-1")
@@ -74,6 +75,29 @@ def test_a_removal_while_no_agent_ran_is_noticed_at_the_next_start(folder: Folde
     assert store.lookup(node, WEB) is not None
     with InProcess(node, folder.path) as second:
         eventually(second.gone)
+
+
+def test_an_agent_that_starts_anew_makes_no_plan_for_what_is_as_it_was(
+    folder: Folder, node: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[Ref] = []
+    look = guests.look
+
+    def looked(hypervisor: Hypervisor, each: Declared, *more: object) -> guests.Case:
+        planned.append(each.ref)
+        return look(hypervisor, each, *more)  # type: ignore[arg-type]
+
+    folder.vm()
+    for _ in range(2):
+        with InProcess(node, folder.path) as agent:
+            eventually(agent.runs)
+            agent.settled()
+        remembered.forget(node)
+    monkeypatch.setattr(guests, "look", looked)
+    with InProcess(node, folder.path) as agent:
+        agent.settled()
+        assert agent.told.word() == "Running"
+    assert planned == []
 
 
 def test_guests_of_others_are_left_alone(folder: Folder, agent: InProcess, tmp_path: Path) -> None:
