@@ -84,12 +84,13 @@ def apply(
         raise typer.BadParameter("--all goes with --prune")
     from executor.cli.progress import Bar
     from executor.engine import apply as engine
-    from executor.engine.objects import labels_of, selected
+    from executor.engine.readings import Readings
 
-    declared = load(filename, namespace, recursive)
-    engine.check(declared)
+    readings = Readings()
+    declared = load(filename, namespace, recursive, readings)
+    readings.check(declared)
     if dry_run is DryRun.client:
-        chosen = [each for each in engine.ordered(declared) if selected(labels_of(each.object), selector)]
+        chosen = engine.selected(declared, selector)
         if output is not None:
             return _show([each.object for each in chosen], output)
         for each in chosen:
@@ -107,6 +108,8 @@ def apply(
         if output is not None:
             applied = [done for done in finished if done.error is None]
             _show(engine.objects(hypervisor, applied, dry_run=dry_run is DryRun.server), output)
+        if dry_run is DryRun.none:
+            readings.save()
         if wait and dry_run is DryRun.none:
             code = max(code, _wait(hypervisor, finished, timeout))
         if prune and code == 0:

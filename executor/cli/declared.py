@@ -9,6 +9,7 @@ import typer
 from executor.cli import messages
 
 if TYPE_CHECKING:
+    from executor.engine.readings import Readings
     from executor.engine.source import Declarations
 
 Files: TypeAlias = Annotated[
@@ -18,12 +19,17 @@ Files: TypeAlias = Annotated[
 Recursive: TypeAlias = Annotated[bool, typer.Option("-R", "--recursive", help="Search folders to the bottom.")]
 
 
-def load(names: list[str] | None, namespace: str | None, recursive: bool) -> Declarations:
-    """Return what the files say. Raises KubevmmError, after all problems but the last line were printed."""
+def load(
+    names: list[str] | None, namespace: str | None, recursive: bool, readings: Readings | None = None
+) -> Declarations:
+    """Return what the files say; see `read` for *readings*.
+
+    Raises KubevmmError, after all problems but the last line were printed.
+    """
     from executor.engine.source import InvalidInput, read
 
     try:
-        found = read(names or [], namespace=namespace, recursive=recursive)
+        found = read(names or [], namespace=namespace, recursive=recursive, readings=readings)
     except InvalidInput as error:
         for problem in error.problems[:-1]:
             messages.error(problem)

@@ -46,6 +46,12 @@ def ordered(declared: Declarations) -> list[Declared]:
     return sorted(declared.objects, key=lambda each: (places.get(each.ref.kind, len(places)), depths.get(each.ref, 0)))
 
 
+def selected(declared: Declarations, selector: str) -> list[Declared]:
+    """Return those whose labels are as *selector* says, in the order in which they are applied."""
+    # Without one, what is as it was is not even read.
+    return [each for each in ordered(declared) if not selector or labels_chosen(labels_of(each.object), selector)]
+
+
 def check(declared: Declarations) -> None:
     """Raise KubevmmError where two objects are one domain, network or pool, or have one UUID, MAC address or disk."""
     claims.check(declared)
@@ -80,7 +86,7 @@ def apply(
     """
     check(declared)
     index, node = store.Index(hypervisor), claims.Node(hypervisor, declared)
-    chosen = [each for each in ordered(declared) if labels_chosen(labels_of(each.object), selector)]
+    chosen = selected(declared, selector)
     with unchanged.Bulk(hypervisor, chosen, declared) as bulk:
         for each in chosen:
             try:

@@ -18,6 +18,8 @@ from schemas.errors import InputError, KubevmmError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from executor.engine.readings import Readings
+
 
 class InvalidInput(KubevmmError):  # noqa: N818  (named for what happened)
     """Files that say what cannot be; ``problems`` are one line each, with file, line and column."""
@@ -40,6 +42,11 @@ class Declared:
     def digest(self) -> bytes:
         """A digest of the object, which nobody changes once it is read."""
         return hashlib.sha256(self._text.encode()).digest()
+
+    @cached_property
+    def seeded(self) -> bool:
+        """Whether its guest gets a disk for cloud-init."""
+        return "cloudInit" in (self.object.get("spec") or {})
 
     @cached_property
     def refers(self) -> bool:
@@ -115,11 +122,18 @@ class Known:
         return same and self._sizes == (len(self._list), len(self._values))
 
 
-def read(names: Iterable[str], *, namespace: str | None = None, recursive: bool = False) -> Declarations:
+def read(
+    names: Iterable[str],
+    *,
+    namespace: str | None = None,
+    recursive: bool = False,
+    readings: Readings | None = None,
+) -> Declarations:
     """Return the objects in the files, folders or ``-`` that are named; XML of libvirt's counts as an object too.
 
     *namespace* is given to what has none; what is in another one is an error then. Folders are searched to the bottom
-    with *recursive* alone. Raises InvalidInput with every problem, KubevmmError where there is nothing.
+    with *recursive* alone. What *readings* know is read when somebody asks for it. Raises InvalidInput with every
+    problem, KubevmmError where there is nothing.
     """
     out = Declarations()
     problems: list[str] = []
@@ -128,7 +142,16 @@ def read(names: Iterable[str], *, namespace: str | None = None, recursive: bool 
         if not recursive and len(source.relative.parts) > 1:
             continue
         found += 1
-        _take(out, files.read(source), str(source), namespace, problems)
+        data, file = files.read(source), str(source)
+        known = readings.known(data, file, namespace) if readings is not None else None
+        if known is None:
+            before = len(problems)
+            known = _content(data, file, namespace, problems)
+            if readings is not None and len(problems) == before:
+                readings.note(data, namespace, known)
+        out.objects += known.objects
+        out.secrets |= known.secrets
+        out.skipped += known.skipped
     _distinct(out, problems)
     if problems:
         raise InvalidInput(problems)
@@ -139,22 +162,27 @@ def read(names: Iterable[str], *, namespace: str | None = None, recursive: bool 
 
 def read_text(data: bytes, file: str, *, namespace: str | None = None) -> Declarations:
     """Return the objects in *data*, as `read` does of a file; *file* is what problems call it. Raises InvalidInput."""
-    out = Declarations()
     problems: list[str] = []
-    _take(out, data, file, namespace, problems)
+    out = _content(data, file, namespace, problems)
     _distinct(out, problems)
     if problems:
         raise InvalidInput(problems)
     return out
 
 
-def _take(out: Declarations, data: bytes, file: str, namespace: str | None, problems: list[str]) -> None:
+def _content(data: bytes, file: str, namespace: str | None, problems: list[str]) -> Declarations:
     report = validate(data, file=file)
     errors = [str(problem) for problem in report.problems if problem.severity == "error"]
     problems += errors
-    if not errors:
-        for obj in _objects(data, file):
-            _add(out, obj, file, namespace, problems)
+    return unchecked(data, file, namespace, problems) if not errors else Declarations()
+
+
+def unchecked(data: bytes, file: str, namespace: str | None = None, problems: list[str] | None = None) -> Declarations:
+    """Return the objects in *data*, in which nothing was found amiss; what else is goes into *problems*."""
+    out = Declarations()
+    for obj in _objects(data, file):
+        _add(out, obj, file, namespace, problems if problems is not None else [])
+    return out
 
 
 def _objects(data: bytes, file: str) -> list[dict[str, Any]]:

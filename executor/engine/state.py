@@ -41,17 +41,20 @@ class Kept:
     """What was found out as it was made, and libvirt does not keep: JSON's types alone."""
 
 
-def folder(hypervisor: Hypervisor) -> Path:
-    """Return where the objects behind this connection are kept."""
+def base() -> Path:
+    """Return the state folder."""
     given = os.environ.get(VARIABLE)
     if given:
-        base = Path(given)
-    elif os.geteuid() == 0:
-        base = SYSTEM
-    else:
-        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kubevmm"
+        return Path(given)
+    if os.geteuid() == 0:
+        return SYSTEM
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kubevmm"
+
+
+def folder(hypervisor: Hypervisor) -> Path:
+    """Return where the objects behind this connection are kept."""
     # One machine may have several libvirts.
-    return base / hashlib.sha256(hypervisor.connection.uri.encode()).hexdigest()[:16]
+    return base() / hashlib.sha256(hypervisor.connection.uri.encode()).hexdigest()[:16]
 
 
 def load(hypervisor: Hypervisor, kind: str, uuid: str) -> Kept | None:

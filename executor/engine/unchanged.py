@@ -221,9 +221,9 @@ def _wanted(each: Declared, every: Declarations) -> bytes | None:
     """Return a digest of *each* and of what it refers to; None where that is not all among *every*."""
     if not each.reach:
         # A seed lies on the host, where anybody may have changed it.
-        return None if "cloudInit" in (each.object.get("spec") or {}) else each.digest
+        return None if each.seeded else each.digest
     digest = hashlib.sha256(each.digest)
-    if "cloudInit" in (each.object.get("spec") or {}) or not _reached(each, every, digest, set()):
+    if each.seeded or not _reached(each, every, digest, set()):
         return None
     return digest.digest()
 
