@@ -75,8 +75,9 @@ def import_image(
 ) -> None:
     """Get an image from the web, a folder of the node that images may come from, or a disk.
 
-    The same as applying a VirtualMachineImage with that source. A connection that breaks off is taken up again where it
-    stopped. KUBEVMM_IMAGE_FOLDERS names the folders, /var/lib/libvirt/images and /var/lib/kubevmm/images unless set.
+    The same as applying a VirtualMachineImage with that source. What breaks off is taken up again where it stopped, by
+    the next try too, where the server says that the file is still the same one. KUBEVMM_IMAGE_FOLDERS names the
+    folders, /var/lib/libvirt/images and /var/lib/kubevmm/images unless set.
 
     \b
     Examples:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from executor.engine import kept as keeping
-from executor.engine import landing, making, origins, state, usage, volumes
+from executor.engine import landing, making, obtaining, origins, state, usage, volumes
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.landing import Judged
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import NotFound
 from executor.plan.domain import Difference
 from executor.plan.merge import Cause
-from executor.storage import checksum, fetch, localfile
+from executor.storage import checksum, localfile
 from executor.storage.headers import Refused, inspect
 from schemas.errors import InputError, KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from executor.engine.landing import Progress
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
@@ -184,7 +180,7 @@ def _facts_of(pool: Pool, name: str) -> dict[str, Any]:
 
 def _foretell(declared: Declared, source: dict[str, Any]) -> None:
     if "http" in source:
-        fetch.check(str(source["http"].get("url")))
+        obtaining.check(source["http"])
     elif "file" in source:
         with localfile.open_below(str(source["file"].get("path"))) as file:
             _judge(declared, file, None)
@@ -199,23 +195,39 @@ def _bring(
     content: BinaryIO | None,
     progress: Progress | None,
 ) -> None:
-    with _got(hypervisor, declared, every, missing, content, progress) as file:
-        header, digests = _judge(declared, file, progress)
-        for pool in missing:
-            key = volumes.key(pool, name)
-            facts = _begin(hypervisor, declared, pool, name)
-            spec = declared.object.get("spec") or {}
+    limit = min(LARGEST, *(pool.info().available for pool in missing))
+    while True:
+        with obtaining.obtained(hypervisor, declared, every, content, limit, progress) as got:
             try:
-                volume = landing.land(pool, spec, name, Judged(file, header, digests), progress)
-            except KubevmmError as error:
-                _failed(hypervisor, pool, name, error)
+                header, digests = _judge(declared, got.file, progress)
+            except Refused:
+                if got.refuse():
+                    # What an earlier process got may have been of another file.
+                    continue
                 raise
-            facts |= {
-                "format": volumes.content(volume).format, "backing": "", "size": digests.length,
-                "virtualSize": header.virtual_size, "time": now(),
-                "digests": {each: digests[each] for each in ("sha256", "sha512")},
-            }  # fmt: skip
-            state.save(hypervisor, declared, key, active=True, facts=facts)
+            for pool in missing:
+                _land(hypervisor, declared, pool, name, Judged(got.file, header, digests), progress)
+            got.done()
+            return
+
+
+def _land(
+    hypervisor: Hypervisor, declared: Declared, pool: Pool, name: str, judged: Judged, progress: Progress | None
+) -> None:
+    key = volumes.key(pool, name)
+    facts = _begin(hypervisor, declared, pool, name)
+    try:
+        volume = landing.land(pool, declared.object.get("spec") or {}, name, judged, progress)
+    except KubevmmError as error:
+        _failed(hypervisor, pool, name, error)
+        raise
+    digests = judged.digests
+    facts |= {
+        "format": volumes.content(volume).format, "backing": "", "size": digests.length,
+        "virtualSize": judged.header.virtual_size, "time": now(),
+        "digests": {each: digests[each] for each in ("sha256", "sha512")},
+    }  # fmt: skip
+    state.save(hypervisor, declared, key, active=True, facts=facts)
 
 
 def _begin(hypervisor: Hypervisor, declared: Declared, pool: Pool, name: str) -> dict[str, Any]:
@@ -247,86 +259,6 @@ def _judge(declared: Declared, file: BinaryIO, progress: Progress | None) -> tup
         algorithm = str(wanted).partition(":")[0].strip().lower()
         raise Refused(f"its checksum is {digests[algorithm]}, and {checksum.parse(wanted)} is asked for")
     return header, digests
-
-
-@contextlib.contextmanager
-def _got(
-    hypervisor: Hypervisor,
-    declared: Declared,
-    every: Declarations,
-    missing: list[Pool],
-    content: BinaryIO | None,
-    progress: Progress | None,
-) -> Iterator[BinaryIO]:
-    """Give the image's file, on this machine."""
-    spec = declared.object.get("spec") or {}
-    source = spec.get("source") or {}
-    if spec.get("checksum"):
-        checksum.parse(str(spec["checksum"]))
-    limit = min(LARGEST, *(pool.info().available for pool in missing))
-    if content is not None and content.seekable():
-        yield content
-    elif content is not None:
-        with _scratch(hypervisor) as file:
-            _take(content, file, limit, progress)
-            yield file
-    elif "http" in source:
-        http = source["http"]
-        if http.get("caRef"):
-            raise InputError(
-                f"{declared.ref}: a node by itself has no ConfigMaps",
-                path="spec.source.http.caRef",
-                hint="put the certificate among the system's",
-            )
-        told = None if progress is None else (lambda done, whole: progress("downloading", done, whole))
-        with _scratch(hypervisor) as file:
-            credentials = _credentials(declared, every, http)
-            fetch.fetch(str(http.get("url")), file, fetch.Limits(limit), credentials=credentials, progress=told)
-            yield file
-    elif "file" in source:
-        with localfile.open_below(str(source["file"].get("path"))) as file:
-            yield file
-    else:
-        other = next(iter(source), "nowhere")
-        raise KubevmmError(f"{declared.ref}: a node by itself gets no image from {other}")
-
-
-def _scratch(hypervisor: Hypervisor) -> Any:
-    """Return a file without a name: gone with the process, however that ends."""
-    folder = state.folder(hypervisor) / "scratch"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return tempfile.TemporaryFile(dir=folder)
-    except OSError as error:
-        raise KubevmmError(f"{folder}: cannot be written: {error.strerror or error}") from None
-
-
-def _take(content: BinaryIO, file: BinaryIO, limit: int, progress: Progress | None) -> None:
-    done = 0
-    while piece := content.read(fetch.PIECE):
-        done += len(piece)
-        if done > limit:
-            raise Refused(f"more than {limit} bytes came, and no more are taken")
-        file.write(piece)
-        if progress is not None:
-            progress("reading", done, None)
-    file.flush()
-
-
-def _credentials(declared: Declared, every: Declarations, http: dict[str, Any]) -> fetch.Credentials | None:
-    if not http.get("secretRef"):
-        return None
-    name = str(http["secretRef"].get("name"))
-    found = {
-        key: every.secrets.get((declared.ref.namespace, name, key), "") for key in ("username", "password", "token")
-    }
-    if not any(found.values()):
-        raise InputError(
-            f"{declared.ref}: there is no Secret {name} with username and password, or token",
-            path="spec.source.http.secretRef",
-            hint="give the Secret's file with -f, too",
-        )
-    return fetch.Credentials(**found)
 
 
 def _copy(hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name: str) -> None:
@@ -379,6 +311,7 @@ def delete(hypervisor: Hypervisor, ref: Ref) -> str:
     retain = any((kept.object.get("spec") or {}).get("deletionPolicy") == "Retain" for _, kept in found)
     usage.remove(hypervisor, ref, found, retain=retain)
     keeping.forget_note(hypervisor, ref)
+    obtaining.discard(hypervisor, ref)
     return "released" if retain else "deleted"
 
 

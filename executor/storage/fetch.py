@@ -1,4 +1,4 @@
-"""Images from web servers: http and https alone, taken up again where a connection broke off, within bounds."""
+"""Images from web servers: http and https alone, taken up again where they broke off, within bounds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import urllib.error
 import urllib.request
 import urllib.response
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from executor.storage.partial import Partial
 
 PIECE: Final = 1 << 20
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
@@ -28,6 +30,10 @@ _TRANSIENT: Final = {408, 429, 500, 502, 503, 504}
 
 class Unfetched(KubevmmError):  # noqa: N818  (named for what happened)
     """A file that could not be got from where it should be."""
+
+
+class _Changed(Exception):  # noqa: N818  (named for what happened)
+    """The file is another one than that of which a part has come."""
 
 
 @dataclass(frozen=True)
@@ -79,43 +85,44 @@ def check(url: str) -> str:
 
 def fetch(
     url: str,
-    target: BinaryIO,
+    target: Partial,
     limits: Limits,
     *,
     credentials: Credentials | None = None,
     progress: Callable[[int, int | None], object] | None = None,
-) -> int:
-    """Write the file at *url* to *target*, on from where that ends; return its length in bytes.
+) -> None:
+    """Get the rest of the file at *url* into *target*.
 
     A connection that breaks off, and a server that is busy, are tried again where it stopped, by a range; where the
-    server does not take that, or the file is another one meanwhile, from the start. *progress* is called with the bytes
-    so far, and all of them where they are known. Raises Unfetched.
+    server does not take that, or the file is another one meanwhile, from the start. What is all there already is only
+    asked about. *progress* is called with the bytes so far, and all of them where they are known. Raises Unfetched.
     """
     url = check(url)
     opener, header = _opener(url), (credentials or Credentials()).header
-    validator = ""
     failed = 0
     deadline = time.monotonic() + limits.longest
     while True:
-        have = target.seek(0, 2)
+        have = target.length
         # Without a validator nobody knows whether the rest is of the same file.
-        if have and not validator:
-            target.seek(0)
-            target.truncate()
+        if have and not target.validator:
+            target.restart()
             have = 0
+        # There is no range behind the end: the last byte tells whether it is the same file still.
+        start = have - 1 if have and have == target.whole else have
         try:
-            with opener.open(_request(url, header, have, validator), timeout=limits.timeout) as answer:
-                whole = _begin(answer, target, have, limits)
-                validator = _validator(answer)
-                _copy(answer, target, whole, limits, deadline, progress)
-            end = target.seek(0, 2)
-            if whole is None or end == whole:
-                return end
-            reason = f"it broke off after {end} of {whole} bytes"
+            with opener.open(_request(url, header, start, target.validator), timeout=limits.timeout) as answer:
+                _begin(answer, target, start, limits)
+                _copy(answer, target, limits, deadline, progress)
+            if target.whole is None or target.length == target.whole:
+                return
+            reason = f"it broke off after {target.length} of {target.whole} bytes"
+        except _Changed:
+            target.restart()
+            reason = "the file is another one each time"
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == _BAD_RANGE:
-                validator = ""
+                target.restart()
             elif error.code not in _TRANSIENT:
                 raise Unfetched(f"{url}: the server says {error.code} {error.reason}") from None
             reason = f"the server says {error.code} {error.reason}"
@@ -123,13 +130,14 @@ def fetch(
             reason = _why(error)
             if isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError):
                 raise Unfetched(f"{url}: {reason}", hint="the server's certificate is not trusted") from None
-        failed = 0 if target.seek(0, 2) > have else failed + 1
+        failed = 0 if target.length > have else failed + 1
         if failed >= limits.attempts:
-            raise Unfetched(f"{url}: {reason}", hint="what has come is thrown away; the next try starts anew") from None
+            kept = "what has come is kept, and the next try goes on from there" if target.validator else None
+            raise Unfetched(f"{url}: {reason}", hint=kept) from None
         time.sleep(limits.pause * 2**failed)
 
 
-def _request(url: str, header: str, have: int, validator: str) -> urllib.request.Request:
+def _request(url: str, header: str, start: int, validator: str) -> urllib.request.Request:
     made = urllib.request.Request(url)  # noqa: S310  (checked: http or https)
     # Else a server may pack what it sends, and a range is of the packed.
     made.add_header("Accept-Encoding", "identity")
@@ -137,50 +145,53 @@ def _request(url: str, header: str, have: int, validator: str) -> urllib.request
     if header:
         # Not sent on to where a redirect leads.
         made.add_unredirected_header("Authorization", header)
-    if have:
-        made.add_header("Range", f"bytes={have}-")
+    if start:
+        made.add_header("Range", f"bytes={start}-")
         made.add_header("If-Range", validator)
     return made
 
 
-def _begin(answer: Any, target: BinaryIO, have: int, limits: Limits) -> int | None:
-    """Bring *target* to where the answer goes on; return how long the whole is, as far as the server says."""
+def _begin(answer: Any, target: Partial, start: int, limits: Limits) -> None:
+    """Bring *target* to where the answer, which was asked for from *start* on, goes on.
+
+    Raises Unfetched for more than is taken, _Changed for a part of another file than that which is there.
+    """
     length = answer.headers.get("Content-Length", "")
     rest = int(length) if length.isdecimal() and len(length) < 20 else None  # noqa: PLR2004  (the digits of an int64)
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise Unfetched(f"{answer.url}: the server packs what it sends, though it was asked not to")
-    place = _RANGE.fullmatch(answer.headers.get("Content-Range", "")) if answer.status == _PARTIAL else None
-    if answer.status == _PARTIAL and (place is None or int(place[1]) != have):
-        raise Unfetched(f"{answer.url}: the server sends another part than it was asked for")
-    if answer.status != _PARTIAL:
-        have = 0
-    target.seek(have)
-    target.truncate()
-    whole = None if rest is None else have + rest
+    if answer.status == _PARTIAL:
+        place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if place is None or int(place[1]) != start:
+            raise Unfetched(f"{answer.url}: the server sends another part than it was asked for")
+        if _validator(answer) not in ("", target.validator):
+            raise _Changed
+    else:
+        target.restart()
+        start = 0
+    whole = None if rest is None else start + rest
     if whole is not None and whole > limits.size:
         raise Unfetched(f"{answer.url}: it has {whole} bytes, and at most {limits.size} are taken")
-    return whole
+    if start < target.length and len(answer.read(1)) != 1:
+        raise _Changed
+    target.begin(_validator(answer) or target.validator, whole)
 
 
 def _copy(
     answer: Any,
-    target: BinaryIO,
-    whole: int | None,
+    target: Partial,
     limits: Limits,
     deadline: float,
     progress: Callable[[int, int | None], object] | None,
 ) -> None:
-    done = target.tell()
     while piece := answer.read1(PIECE):
-        done += len(piece)
-        if done > limits.size:
+        if target.length + len(piece) > limits.size:
             raise Unfetched(f"{answer.url}: it has more than the {limits.size} bytes that are taken")
         if time.monotonic() > deadline:
             raise Unfetched(f"{answer.url}: it has not come in {limits.longest:g} s")
         target.write(piece)
         if progress is not None:
-            progress(done, whole)
-    target.flush()
+            progress(target.length, target.whole)
 
 
 def _validator(answer: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from executor.engine import images, landing, state
+from executor.engine import images, landing, obtaining, source, state
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
@@ -56,6 +56,20 @@ def test_an_image_comes_from_the_web_into_all_its_pools_once(
     )  # fmt: skip
     assert [copy["pool"] for copy in found["copies"]] in (["images", "more"], ["more", "images"])
     assert ready(found) == ("True", "Ready")
+
+
+def test_a_part_that_turns_out_to_be_of_another_file_is_got_anew(
+    qemu: Hypervisor, pool: Pool, site: Site, write: Callable[..., str]
+) -> None:
+    site.files["/it"] = DATA
+    file = write(image(f"http: {{url: '{site.url}/it'}}", more=f", format: raw, checksum: '{digest(DATA)}'"))
+    # Of a server that does not tell the versions of its file apart.
+    with obtaining.part_of(qemu, source.read([file]).objects[0]) as part:
+        part.begin(site.etag, len(DATA))
+        part.write(DATA[::-1][: MIB // 2])
+    assert apply(qemu, file) == ["virtualmachineimage/debian created"]
+    assert content(pool) == DATA
+    assert [asked.get("Range") for _, asked in site.asked] == [f"bytes={MIB // 2}-", None]
 
 
 FORMATS = {"raw": (", format: raw", "raw"), "vmdk": ("", "qcow2"), "vdi": (", format: vdi", "qcow2")}

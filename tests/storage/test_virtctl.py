@@ -16,6 +16,7 @@ from executor.engine.cloning import clone
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import hooked
 from executor.hypervisor.errors import Unavailable
+from executor.storage import partial
 from tests.cli.command import VIRTCTL, environment, lines, virtctl
 from tests.engine.objects import apply
 from tests.harness.guest import document, guest_files
@@ -107,6 +108,39 @@ def test_an_upload_that_is_killed_leaves_nothing_and_starts_anew(
     assert pool.volumes() == []
     run("image", "upload", "it", "-", "--format", "raw", "--pool", "images", stdin=DATA)
     assert content(pool, "it") == DATA
+
+
+def test_a_download_that_is_killed_is_no_image_and_another_process_goes_on(
+    run: Run, pool: Pool, site: Site, libvirtd: Libvirtd, tmp_path: Path
+) -> None:
+    data = pictures.content(12 * MIB)
+    site.files["/it"] = data
+    site.cuts = [10 * MIB]
+    site.hold.clear()
+    arguments = (
+        "image",
+        "import",
+        "it",
+        f"{site.url}/it",
+        "--format",
+        "raw",
+        "--checksum",
+        digest(data),
+        "--pool",
+        "images",
+    )
+    with subprocess.Popen([*VIRTCTL, *arguments, "--connect", libvirtd.uri], env=environment()) as process:
+        eventually(lambda: [*(tmp_path / "state").rglob("*.note")], what="what has come to be noted")
+        process.kill()
+    site.hold.set()
+    assert pool.volumes() == []
+    assert run("get", "vmimage").stdout == b""
+    run(*arguments)
+    assert content(pool, "it") == data
+    first, second = (asked.get("Range") for _, asked in site.asked)
+    assert first is None
+    assert partial.STEP <= int(str(second).removeprefix("bytes=").rstrip("-")) <= 10 * MIB
+    assert [path for path in (tmp_path / "state").rglob("scratch/*") if path.is_file()] == []
 
 
 def test_an_applied_image_gets_the_file_that_it_waits_for(run: Run, pool: Pool, write: Callable[..., str]) -> None:

@@ -20,6 +20,8 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
     """After how many bytes each of the first answers breaks off."""
+    hold: threading.Event = field(default_factory=threading.Event)
+    """Until it is set, an answer that breaks off keeps its connection open, where the test clears it first."""
     busy: int = 0
     """How many answers say first that the server is busy."""
     ranges: bool = True
@@ -27,6 +29,8 @@ class Site:
     etag: str = '"one"'
     etags: list[str] = field(default_factory=list)
     """The validators of the first answers."""
+    lies: list[str] = field(default_factory=list)
+    """The validators that the first answers name, whichever they go by."""
     authorization: str = ""
     url: str = ""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -64,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if etag:
-            self.send_header("ETag", etag)
+            self.send_header("ETag", site.lies.pop(0) if site.lies else etag)
         if site.chunked:
             self.send_header("Transfer-Encoding", "chunked")
         else:
@@ -75,6 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
         if site.chunked:
             sent = f"{len(sent):x}\r\n".encode() + sent + b"\r\n" + (b"0\r\n\r\n" if cut >= len(rest) else b"")
         self.wfile.write(sent)
+        if cut < len(rest):
+            self.wfile.flush()
+            site.hold.wait()
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -84,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving() -> Iterator[Site]:
     """Serve on a free port until the block ends."""
     site = Site()
+    site.hold.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
     site.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -91,6 +99,7 @@ def serving() -> Iterator[Site]:
     try:
         yield site
     finally:
+        site.hold.set()
         server.shutdown()
         thread.join()
         server.server_close()
