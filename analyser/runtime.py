@@ -23,7 +23,7 @@ class Rule:
     """One path.
 
     XML without ``needle`` (lower case) cannot have it, nor, with ``running``, a definition that was not taken from a
-    running guest: then it need not be looked for.
+    running guest: then it need not be looked for. An attribute is set to what it ``becomes``; None takes it out.
     """
 
     find: Any
@@ -31,6 +31,7 @@ class Rule:
     what: str
     prune: bool
     running: bool
+    becomes: str | None = None
 
 
 class Taken(NamedTuple):
@@ -50,7 +51,8 @@ def rule(raw: dict[str, Any]) -> Rule:
         found = _LAST_NAME.search(re.sub(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]", "", path))
         needle = found[1] if found else ""
     find = etree.XPath(path, namespaces=prefixes)
-    return Rule(find, needle.lower().encode(), raw.get("what", ""), raw.get("prune", False), raw.get("running", False))
+    prune, running = raw.get("prune", False), raw.get("running", False)
+    return Rule(find, needle.lower().encode(), raw.get("what", ""), prune, running, raw.get("becomes"))
 
 
 @cache
@@ -80,7 +82,8 @@ def where(element: etree._Element) -> str:
 def strip(root: etree._Element, text: bytes = b"") -> list[Taken]:
     """Take the runtime state out of the document *root* and return what that was, in the order of the rules.
 
-    *text* is the document's XML in lower case, if it is at hand: what it does not contain is not looked for.
+    *text* is the document's XML in lower case, attributes in double quotes, if it is at hand: what it does not contain
+    is not looked for.
     """
     found: list[tuple[Rule, Any]] = []
     running = root.get("id") is not None
@@ -107,7 +110,10 @@ def strip(root: etree._Element, text: bytes = b"") -> list[Taken]:
         if name in element.attrib:
             place = places[element]
             taken.append(Taken(f"{place}/@{name}" if place else f"@{name}", str(match), each.what))
-            del element.attrib[name]
+            if each.becomes is None:
+                del element.attrib[name]
+            else:
+                element.set(name, each.becomes)
         parent = element.getparent()
         if each.prune and parent is not None and not len(element) and not element.keys():
             parent.remove(element)

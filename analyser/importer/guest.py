@@ -37,7 +37,7 @@ def guest(
     name = domain.findtext("name") or ""
     found, uses, devices = findings(domain)
     if domain.get("id") is not None and not item.running:
-        found.append(Finding("running-only", "import its inactive definition instead where there is one"))
+        found.append(Finding("running-only", "its definition, where there is one, says what was chosen"))
     if item.node is None:
         found.append(Finding("no-node", "set spec.nodeName, or import with --node"))
     file = names.spooled(item.name, str(part), digest)

@@ -150,7 +150,7 @@ def check(case: Case) -> None:
     if not case.adopting or case.domain is None:
         return
     name = case.domain.name
-    paths = tuple(each.path for each in case.differences() if not each.running)
+    paths = tuple(each.path for each in case.differences() if not each.running and not each.runs)
     if power.would_change(case.declared.object, case.domain):
         paths = (*paths, "runStrategy")
     if paths:
@@ -189,7 +189,10 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     domain = act.run(hypervisor, case.domain, done[:at])
     if domain is None:
         raise AssertionError(done)
+    grown: tuple[str, ...] = ()
     if at:
+        if adopting:
+            grown = tuple(path for step in done[:at] if isinstance(step, actions.Define) for path in step.paths)
         again = replace(case, domain=domain, there=observe(domain))
         done = done[:at] + steps(again, defined=True)
     _act(hypervisor, domain, case, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
@@ -205,7 +208,10 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
         else power.Settled(power.settle(hypervisor, obj, domain, new=new))
     )
     _sweep(hypervisor, domain, case)
-    notes = tuple(note for note in (*waits, settled.note, *(case.seed.notes if case.seed is not None else ())) if note)
+    says = f"its definition says now what runs: {listed(grown)}" if grown else ""
+    notes = tuple(
+        note for note in (says, *waits, settled.note, *(case.seed.notes if case.seed is not None else ())) if note
+    )
     if case.domain is None:
         outcome = Outcome.CREATED
     elif adopting:

@@ -72,7 +72,8 @@ def document(xml: str | bytes) -> tuple[dict[str, Any], int | None]:
     data = _bytes(xml)
     (root,) = xmlreader.parse(data)
     number = root.get("id", "")
-    runtime.strip(root, data.lower())
+    # libvirt prints single quotes.
+    runtime.strip(root, data.lower().replace(b"'", b'"'))
     return foreign.lifted(decode(root, root_of(root.tag).type)), int(number) if number.isdigit() else None
 
 

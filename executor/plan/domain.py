@@ -12,7 +12,7 @@ from lxml import etree
 from analyser import xmlreader
 from analyser.codec.encode import encode
 from analyser.compare.normal import HIDDEN, is_secret
-from executor.plan import actions, foreign, live, rules
+from executor.plan import actions, foreign, live, rules, worked
 from executor.plan import mark as marks
 from executor.plan.identity import label
 from executor.plan.merge import Cause, Change, Merged, answer, merge, path_text
@@ -24,21 +24,26 @@ if TYPE_CHECKING:
 
     from executor.plan.actual import Actual
     from executor.plan.mark import Mark
-    from executor.plan.merge import Path
+    from executor.plan.merge import Answers, Path
     from schemas.table import Field, Type
 
+_FORMAT = ("driver", "type")
 _STEP = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that is not what the spec says. ``running`` says whether it is so in the running guest alone."""
+    """One value that is not what the spec says.
+
+    ``running`` says whether it is so in the running guest alone, ``runs`` whether in the definition alone.
+    """
 
     path: str
     actual: Any
     desired: Any
     cause: Cause
     running: bool = False
+    runs: bool = False
 
 
 def plan(
@@ -71,7 +76,7 @@ def plan(
     wanted, renames = _renamed(desired, actual)
     if renames:
         actual = replace(actual, inactive={**actual.inactive, "name": wanted["name"]})
-    config = _merged(actual.inactive, wanted, last_applied, actual, repair=repair)
+    config, keep = _config(wanted, last_applied, actual, repair=repair)
     changed = bool(config.changes) and not defined
     complete(config.node)
     out: list[actions.Action] = list(renames)
@@ -86,7 +91,7 @@ def plan(
         if actual.mark is None and last_applied is None and now:
             # Should this end on the way, the next pass must still know that what runs was to change, too.
             out.append(_set_mark(replace(mark, applied={"spec": {"domain": {}}}, secrets=()), actual, config=False))
-        mark = _noted(mark, actual, pending, wanted if defined else None)
+        mark = _noted(mark, actual, pending, wanted, keep, all_of_it=defined)
     in_definition = changed and mark is not None and not actual.running
     if changed:
         node = _marked(config.node, mark) if in_definition and mark is not None else config.node
@@ -120,7 +125,8 @@ def settle(
         left = (steps_of(text) for step in done if isinstance(step, actions.RestartRequired) for text in step.paths)
         waiting += [path for path in left if _reported(path)]
     pending = _pending(actual, waiting, wanted)
-    mark = _noted(mark, actual, pending, wanted)
+    _, keep = _config(wanted, last_applied, actual)
+    mark = _noted(mark, actual, pending, wanted, keep, all_of_it=True)
     out: list[actions.Action] = [] if mark == actual.mark else [_set_mark(mark, actual, config=False)]
     return [*out, actions.RestartRequired(pending)] if pending else out
 
@@ -148,7 +154,7 @@ def release(actual: Actual) -> list[actions.Action]:
 
 def _undone(running: Merged, desired: dict[str, Any], actual: Actual) -> list[Path]:
     """Return what the *running* guest still is not, though all that can be done has been done."""
-    answers = set(_answers(desired, actual))
+    answers = set(map(answer, _unlike(desired, actual)))
     changes = [c for c in running.changes if not _reported(c.path) and answer(c) not in answers]
     _, later = live.plan(Merged(running.node, changes, running.entries), actual.inactive, actual)
     # A limit that has been taken away may well still be shown, with the value that stands for none.
@@ -156,10 +162,30 @@ def _undone(running: Merged, desired: dict[str, Any], actual: Actual) -> list[Pa
 
 
 def _merged(
-    node: dict[str, Any], desired: dict[str, Any], last: dict[str, Any] | None, actual: Actual, *, repair: bool = True
+    node: dict[str, Any],
+    desired: dict[str, Any],
+    last: dict[str, Any] | None,
+    actual: Actual,
+    *,
+    repair: bool = True,
+    keep: frozenset[Path] = frozenset(),
 ) -> Merged:
-    answers = frozenset(actual.mark.answers) if actual.mark is not None else frozenset()
-    return merge(node, desired, last, table().roots["domain"].type, repair=repair, answers=answers)
+    return merge(node, desired, last, table().roots["domain"].type, repair=repair, answers=_known(actual), keep=keep)
+
+
+def _known(actual: Actual) -> Answers:
+    return frozenset(actual.mark.answers) if actual.mark is not None else frozenset()
+
+
+def _config(
+    desired: dict[str, Any], last: dict[str, Any] | None, actual: Actual, *, repair: bool = True
+) -> tuple[Merged, frozenset[Path]]:
+    """Return what the definition shall be, and the paths where it stays, since libvirt works them out of it."""
+    merged = _merged(actual.inactive, desired, last, actual, repair=repair)
+    if actual.live is None or not any(worked.may_keep(change.path, last) for change in merged.changes):
+        return merged, frozenset()
+    keep = worked.kept(merged.changes, _merged_live(desired, last, actual).changes, last)
+    return (_merged(actual.inactive, desired, last, actual, repair=repair, keep=keep) if keep else merged), keep
 
 
 def _merged_live(
@@ -171,22 +197,45 @@ def _merged_live(
     # With all of its CPUs on, a guest has as many as its maximum says, whatever the next maximum is.
     vcpu = running.get("vcpu") or {}
     online = vcpu.get("current", vcpu.get("value"))
-    merged.changes[:] = [c for c in merged.changes if c.path != ("vcpu", "current") or c.new != online]
+    merged.changes[:] = [
+        c
+        for c in merged.changes
+        if (c.path != ("vcpu", "current") or c.new != online) and not (c.path[-2:] == _FORMAT and _empty(c, merged))
+    ]
     return merged
 
 
-def _answers(desired: dict[str, Any], actual: Actual) -> list[tuple[str, str]]:
-    """Return what libvirt has in its definition in place of what it was just asked for."""
+def _empty(change: Change, merged: Merged) -> bool:
+    """Say whether *change* is to a drive with nothing in it, which has no format while it runs."""
+    old, _, _ = merged.entries.get(change.path[:3], (None, None, None))
+    return change.old is None and old is not None and not old.get("source")
+
+
+def _unlike(desired: dict[str, Any], actual: Actual) -> list[Change]:
+    """Return what libvirt has in its definition in place of what it was asked for."""
     # What is no longer wanted is none: libvirt may well have a value of its own in its place.
-    return list(map(answer, merge(actual.inactive, desired, desired, table().roots["domain"].type).changes))
+    return merge(actual.inactive, desired, desired, table().roots["domain"].type).changes
 
 
-def _noted(mark: Mark, actual: Actual, pending: tuple[str, ...], defined: dict[str, Any] | None) -> Mark:
-    """Return *mark* with what waits and with libvirt's answers: the known ones, or those to what is *defined* now."""
-    before = actual.mark
-    answers = dict(before.answers) if before is not None else {}
-    if defined is not None:
-        answers = dict(_answers(defined, actual))
+def _noted(
+    mark: Mark,
+    actual: Actual,
+    pending: tuple[str, ...],
+    desired: dict[str, Any],
+    keep: frozenset[Path],
+    *,
+    all_of_it: bool,
+) -> Mark:
+    """Return *mark* with what waits and with libvirt's answers.
+
+    These are the known ones, and what it *keeps*; where the definition was just made, *all of it* that is not as asked.
+    """
+    known = _known(actual)
+    answers = dict(known)
+    if all_of_it or keep:
+        unlike = _unlike(desired, actual)
+        answers = {} if all_of_it else answers
+        answers |= worked.answers(actual.inactive, unlike if all_of_it else worked.only(unlike, keep), keep, known)
     return replace(
         mark, pending=pending, guest=actual.number if pending else None, answers=tuple(sorted(answers.items()))
     )
@@ -195,11 +244,16 @@ def _noted(mark: Mark, actual: Actual, pending: tuple[str, ...], defined: dict[s
 def diff(desired: dict[str, Any], actual: Actual, last_applied: dict[str, Any] | None = None) -> list[Difference]:
     """Return, field by field, where *actual* is not what *desired* says, first in its definition, then as it runs."""
     desired, last_applied = _read(desired, last_applied)
-    out = [difference(change) for change in _merged(actual.inactive, desired, last_applied, actual).changes]
-    if actual.live is not None:
+    config, _ = _config(desired, last_applied, actual)
+    running = [] if actual.live is None else _merged_live(desired, last_applied, actual).changes
+    differs = {change.path for change in running}
+    out = [
+        difference(change, runs=actual.live is not None and worked.agrees(change, differs)) for change in config.changes
+    ]
+    if running:
         seen = {each.path for each in out}
         left = _left(actual)
-        for change in _merged_live(desired, last_applied, actual).changes:
+        for change in running:
             path = path_text(change.path)
             if not _reported(change.path) and path not in seen:
                 cause = Cause.RESTART if path in left else change.cause
@@ -300,7 +354,7 @@ def _live(
     todo: list[Change] = []
     waiting: list[Path] = []
     for change in merged.changes:
-        if change.cause is Cause.SPEC or _touched(change.path, now):
+        if change.cause is Cause.SPEC or worked.touched(change.path, now):
             todo.append(change)
         elif change.cause is Cause.FIRST or path_text(change.path) in left:
             # It waited for the next start before we came, or since we left it to that.
@@ -319,11 +373,6 @@ def _left(actual: Actual) -> tuple[str, ...]:
     """Return the paths that wait for the running guest's next start, as far as the mark knows."""
     before = actual.mark
     return before.pending if before is not None and actual.running and before.guest == actual.number else ()
-
-
-def _touched(path: Path, changed: set[Path]) -> bool:
-    """Say whether *path*, or what it is part of or holds, is among *changed*."""
-    return path in changed or any(each[: len(path)] == path or path[: len(each)] == each for each in changed)
 
 
 def _reported(path: Path) -> bool:
@@ -366,11 +415,11 @@ def steps_of(text: str) -> Path:
     return tuple(_STEP.findall(text))
 
 
-def difference(change: Change, *, running: bool = False) -> Difference:
+def difference(change: Change, *, running: bool = False, runs: bool = False) -> Difference:
     """Return *change* as people are told of it, without its secrets."""
     key = next((step for step in reversed(change.path) if not step.startswith("[")), "")
     old, new = (_shown(value, key) for value in (change.old, change.new))
-    return Difference(path_text(change.path), old, new, change.cause, running)
+    return Difference(path_text(change.path), old, new, change.cause, running, runs)
 
 
 def _shown(value: Any, key: str) -> Any:

@@ -65,21 +65,27 @@ def merge(
     *,
     repair: bool = True,
     answers: Answers = frozenset(),
+    keep: frozenset[Path] = frozenset(),
 ) -> Merged:
     """Return what shall be of the document *actual* (None: there is none), of type *kind*.
 
     With *repair* false, what somebody changed behind our back stays as it is. *answers* are what libvirt made of values
-    that it does not take as they are written: there, what is found is as it should be.
+    that it does not take as they are written: there, what is found is as it should be. What is at or below the paths
+    *keep* stays as it is, whatever the spec says.
     """
-    run = _Merge(repair=repair, first=last is None, answers=answers)
+    run = _Merge(repair=repair, first=last is None, answers=answers, keep=keep)
     out = run.map(actual or {}, wanted, last or {}, kind, ())
     return Merged(out, run.changes, run.entries)
 
 
 class _Merge:
-    def __init__(self, *, repair: bool, first: bool, answers: Answers = frozenset()) -> None:
+    def __init__(
+        self, *, repair: bool, first: bool, answers: Answers = frozenset(), keep: frozenset[Path] = frozenset()
+    ) -> None:
         self.repair = repair
         self.answers = answers
+        self.answered = {path for path, _ in answers}
+        self.keep = keep
         self.first = first
         self.changes: list[Change] = []
         self.entries: dict[Path, tuple[Any, Any, Field]] = {}
@@ -93,6 +99,8 @@ class _Merge:
     def note(self, change: Change) -> bool:
         """Take down *change* and say whether it is made."""
         if change.cause is Cause.OUTSIDE and (not self.repair or (self.answers and answer(change) in self.answers)):
+            return False
+        if self.keep and any(change.path[: len(prefix)] == prefix for prefix in self.keep):
             return False
         self.changes.append(change)
         return True
@@ -150,6 +158,12 @@ class _Merge:
         """Return what shall stand under *key*, None for nothing."""
         if found == value:
             return found
+        whole = len(path) == 1 and key in self.answered
+        if whole and answer(Change(path, found, value, Cause.OUTSIDE)) in self.answers:
+            if self.cause(key, value, last, kind) is Cause.OUTSIDE:
+                return found
+            # Of what was never applied as a whole, nothing was.
+            said = None
         if where is None or where.value == "xml":
             if where is not None and where.key == "metadata":
                 return self.metadata(found, value, said, path, where)

@@ -33,6 +33,7 @@ NOTHING: dict[tuple[str, str], tuple[object, ...]] = {
     ("domain/devices/disk/address", "multifunction"): (False,),
     ("domain/devices/disk", "snapshot"): ("default",),
     ("domain", "iothreads"): (0,),
+    ("domain/resource", "partition"): ("/machine",),
 }
 """Values that mean the same as leaving the key out, by type and key."""
 
@@ -120,3 +121,14 @@ DOUBLED = {"domain/devices/graphics": (("listen", "listens"), ("listens", "liste
 REPORTED = (("cpu",), ("currentMemory",), ("seclabels",), ("devices", "memballoon", "stats"))
 """Where a running guest's XML says what has become of a value and not what was asked for: what is asked for is
 compared with the definition instead."""
+
+WORKED_OUT = (
+    ("cpu",), ("seclabels",), ("currentMemory",), ("os", "loader"), ("os", "nvram"), ("os", "firmwareFeatures"),
+    ("vcpus", "vcpus", "*", "order"), ("devices", "channels", "*", "sources"),
+)  # fmt: skip
+"""What libvirt works out of a definition when it starts the guest, or the guest since then, so that a running guest's
+XML says more than was defined. `*` is any step; a path of one step is worked out as a whole."""
+
+CHOSEN = (("devices", "interfaces", "*", "type"),)
+"""What a running guest has by chance of its start, such as the one of a network's host devices that was free: a
+definition never gets it."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.harness.libvirtd import Libvirtd
 
 NIC = "<interface type='user'><mac address='52:54:00:00:00:11'/><model type='virtio'/></interface>"
+CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+DRIVE = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
 PLAIN = Ref("VirtualMachine", "default", "plain-1")
 
 
@@ -68,6 +70,39 @@ def test_a_running_guest_is_adopted_and_released_with_nothing_changed(
     assert after[1] == definition
     # libvirt leaves an empty element behind in what runs, where there was none.
     assert after[0].replace("  <metadata/>\n", "") == live
+
+
+def _unmarked(document: str) -> str:
+    return re.sub(r"\s*<metadata>.*?</metadata>|\s*<metadata/>", "", document, flags=re.DOTALL)
+
+
+def test_a_dump_of_what_runs_is_adopted_with_nothing_changed_and_agrees_ever_after(
+    qemu: Hypervisor, run: Callable[..., subprocess.CompletedProcess[bytes]], tmp_path: Path
+) -> None:
+    document = re.sub(r"\s*<graphics .*?/>", "", real("plain-1", devices=NIC + CHANNEL + DRIVE))
+    domain = qemu.domains.define(document.replace("<devices>", "<cpu mode='host-model'/><devices>", 1))
+    domain.start()
+    live, definition = _documents(qemu)
+    assert "check='full'" in live
+    assert "host-model" in definition
+    (tmp_path / "plain-1.xml").write_text(domain.xml())
+    assert run("import", tmp_path / "plain-1.xml", "-o", tmp_path / "out", "--format", "json").returncode == 0
+    file = tmp_path / "out" / "default" / "plain-1.yaml"
+    assert run("diff", "-f", file).returncode == 0
+    assert recorded(qemu, str(file)) == (["virtualmachine/plain-1 adopted"], ["domain.setMetadata"])
+    assert _unmarked(_documents(qemu)[0]) == _unmarked(live)
+    for _ in ("as it ran", "started anew"):
+        assert run("diff", "-f", file).returncode == 0
+        assert recorded(qemu, str(file)) == (["virtualmachine/plain-1 unchanged"], [])
+        (found,) = json.loads(run("get", "vm", "-o", "json").stdout)["items"]
+        assert "restartRequired" not in found["status"]
+        assert _unmarked(_documents(qemu)[1]) == _unmarked(definition)
+        domain.destroy()
+        domain.start()
+    file.write_text(file.read_text().replace("fallback: forbid", "fallback: allow", 1))
+    assert run("apply", "-f", file).returncode == 0
+    assert "<cpu mode='custom' match='exact' check='full'>" in _documents(qemu)[1]
+    assert run("diff", "-f", file).returncode == 0
 
 
 def test_the_second_apply_makes_no_call_that_changes_anything(qemu: Hypervisor, exported: Path) -> None:

@@ -86,6 +86,36 @@ CASES = [
         devices("<interface type='bridge'><source bridge='br0'/></interface>"),
     ),
     (
+        "the bridge that a network's port is on",
+        devices("<interface type='bridge'><source network='n' portid='p' bridge='br0'/></interface>", " id='1'"),
+        devices("<interface type='network'><source network='n'/></interface>"),
+    ),
+    (
+        "the node's device that a network's port is on",
+        devices("<interface type='direct'><source network='n' dev='eth0' mode='vepa'/></interface>", " id='1'"),
+        devices("<interface type='network'><source network='n'/></interface>"),
+    ),
+    (
+        "labels that libvirt makes for each running guest",
+        "<domain id='7'><seclabel type='dynamic' model='dac' relabel='yes'><label>l</label></seclabel></domain>",
+        "<domain/>",
+    ),
+    (
+        "not such labels that were defined",
+        "<domain><seclabel type='dynamic' model='dac' relabel='yes'/></domain>",
+        "<domain><seclabel type='dynamic' model='dac' relabel='yes'/></domain>",
+    ),
+    (
+        "the partition that guests are in by default",
+        "<domain id='7'><resource><partition>/machine</partition></resource></domain>",
+        "<domain/>",
+    ),
+    (
+        "not a partition that was chosen",
+        "<domain><resource><partition>/shop</partition></resource></domain>",
+        "<domain><resource><partition>/shop</partition></resource></domain>",
+    ),
+    (
         "ports that graphics were given, not those that were chosen",
         devices("<graphics autoport='yes' port='5901'/><graphics autoport='no' port='5999'/>", " id='1'"),
         devices("<graphics autoport='yes'/><graphics autoport='no' port='5999'/>"),

@@ -94,13 +94,17 @@ def virt(server: ControlPlane, tmp_path: Path) -> Virt:
 
 
 def dumped(nodes: dict[str, Libvirtd], root: Path) -> Path:
-    """Write what the nodes have below *root*, as somebody keeps it who backs up a node; return *root*."""
+    """Write what the nodes have below *root*, as somebody keeps it who backs up a node; return *root*.
+
+    Of the first node these are definitions, of the second one what runs.
+    """
     for node, libvirtd in nodes.items():
         folder = root / node
         (folder / "networks").mkdir(parents=True)
         (folder / "storage").mkdir()
         for name in libvirtd.virsh("list", "--all", "--name").stdout.split():
-            (folder / f"{name}.xml").write_text(libvirtd.virsh("dumpxml", "--inactive", "--security-info", name).stdout)
+            form = ("--security-info", "--inactive") if node == NODES[0] else ("--security-info",)
+            (folder / f"{name}.xml").write_text(libvirtd.virsh("dumpxml", *form, name).stdout)
         (folder / "networks" / "estate.xml").write_text(libvirtd.virsh("net-dumpxml", "estate").stdout)
         (folder / "storage" / "estate.xml").write_text(libvirtd.virsh("pool-dumpxml", "estate").stdout)
     return root
