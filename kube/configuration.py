@@ -1,25 +1,31 @@
 """Where the API server is and how to be trusted by it: a Pod's service account, or a kubeconfig.
 
-A kubeconfig is read by `kubernetes`' own code, which knows its files, plugins and providers. A Pod needs none of that,
-and without it a process is 20 MiB smaller, so it is imported only where there is a kubeconfig.
+Credential plugins and providers of a kubeconfig are left to `kubernetes`' own code. Without it a process is 20 MiB
+smaller and starts in half the time, so it is imported only where there is such a user.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+import tempfile
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from kube import kubeconfig
 from kube.credentials import TOKEN_FILE_LIFE, Credentials, LoadedCredentials, StaticCredentials, TokenFile
+from kube.kubeconfig import Kubeconfig
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kube.kubeconfig import Material
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # A plugin's credential is asked for anew this many seconds before it ends.
@@ -46,14 +52,14 @@ class Configuration:
     credentials: Credentials = field(default_factory=StaticCredentials)
 
 
-async def load(kubeconfig: str | Path | None = None, context: str | None = None) -> Configuration:
+async def load(path: str | Path | None = None, context: str | None = None) -> Configuration:
     """Return the configuration that is meant, by the rules of kubectl.
 
     That is the file that is named, else ``KUBECONFIG``, else the Pod's service account, else ``~/.kube/config``.
 
     Raises `ConfigurationError`.
     """
-    named = str(kubeconfig or os.environ.get("KUBECONFIG", ""))
+    named = str(path or os.environ.get("KUBECONFIG", ""))
     if not named and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         return in_cluster()
     return await from_kubeconfig(named or str(Path.home() / ".kube" / "config"), context)
@@ -71,7 +77,7 @@ def in_cluster(environment: Mapping[str, str] | None = None, service_account: Pa
         namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
     except OSError:
         namespace = "default"
-    tls = _context(str(service_account / "ca.crt"), verify=True)
+    tls = _context(service_account / "ca.crt", verify=True)
     return Configuration(server, namespace, tls, credentials=TokenFile(service_account / "token"))
 
 
@@ -83,26 +89,26 @@ async def from_kubeconfig(files: str, context: str | None = None) -> Configurati
     if not _any_file(files):
         hint = "set KUBECONFIG, or name one with --kubeconfig"
         raise ConfigurationError(f"there is no kubeconfig at {files}", hint=hint)
-    loaded, user, namespace = await _load(files, context)
+    found, life = await _load(files, context)
     tls = None
-    if loaded.host.startswith("https"):
-        tls = _context(loaded.ssl_ca_cert, verify=loaded.verify_ssl)
-        _certify(tls, loaded)
+    if found.server.startswith("https"):
+        tls = _context(found.authority, verify=found.verify)
+        _certify(tls, found)
 
     async def again() -> tuple[str | None, float | None]:
-        fresh, user, _ = await _load(files, context)
+        fresh, life = await _load(files, context)
         if tls is not None:
             # New connections take the new certificate; those that are open keep the one that they were made with.
             _certify(tls, fresh)
-        return _header(fresh), _life(user)
+        return fresh.authorization, life
 
     return Configuration(
-        server=loaded.host,
-        namespace=namespace,
+        server=found.server,
+        namespace=found.namespace,
         tls=tls,
-        server_name=loaded.tls_server_name or None,
-        proxy=loaded.proxy or _proxy_of_environment(loaded.host),
-        credentials=LoadedCredentials(again, (_header(loaded), _life(user))),
+        server_name=found.server_name,
+        proxy=found.proxy or _proxy_of_environment(found.server),
+        credentials=LoadedCredentials(again, (found.authorization, life)),
     )
 
 
@@ -110,16 +116,20 @@ def _any_file(files: str) -> bool:
     return any(Path(part).expanduser().is_file() for part in files.split(os.pathsep) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
-    plugin: str | None
-    expires: datetime | None
-    token_file: bool
+async def _load(files: str, context: str | None) -> tuple[Kubeconfig, float | None]:
+    """Return what *context* means, and for how many seconds its credential is good."""
+    try:
+        found = kubeconfig.read(files, context)
+    except kubeconfig.Beyond as beyond:
+        return await _load_beyond(files, beyond.context)
+    except OSError as error:
+        raise ConfigurationError(f"{files}: {error}", hint="see that kubectl can use it") from error
+    return found, TOKEN_FILE_LIFE if found.token_file else None
 
 
-async def _load(files: str, context: str | None) -> tuple[Any, _User, str]:
-    """Return what `kubernetes` made of it, what kind of user it is, and the context's namespace."""
-    import yaml  # noqa: PLC0415  (a Pod needs neither)
+async def _load_beyond(files: str, context: str | None) -> tuple[Kubeconfig, float | None]:
+    """Return what `kubernetes` makes of it, or its complaint."""
+    import yaml  # noqa: PLC0415  (few need either)
     from kubernetes.aio import client  # noqa: PLC0415
     from kubernetes.aio import config as loading  # noqa: PLC0415
 
@@ -130,34 +140,40 @@ async def _load(files: str, context: str | None) -> tuple[Any, _User, str]:
         # The library meets some broken files with whatever exception it stumbles over.
         said = " ".join(str(error).split()) or type(error).__name__
         raise ConfigurationError(f"{files}: {said}", hint="see that kubectl can use it") from error
-    found = loader._user  # noqa: SLF001  (the library has no public way to ask)
-    user = found if found is not None else {}
-    plugin = user["exec"]["command"] if "exec" in user else None
-    if plugin is not None and _header(made) is None and not made.cert_file:
+    header = made.api_key.get("BearerToken")
+    user = loader._user  # noqa: SLF001  (the library has no public way to ask)
+    plugin = user["exec"]["command"] if user is not None and "exec" in user else None
+    if plugin is not None and header is None and not made.cert_file:
         raise ConfigurationError(f"{files}: the credential plugin {plugin} gave no credential", hint=f"run {plugin}")
-    namespace = loader.current_context["context"].get("namespace") or "default"
-    token_file = "tokenFile" in user and "token" not in user
-    return made, _User(plugin, getattr(loader, "exec_plugin_expiry", None), token_file), namespace
+    found = Kubeconfig(
+        server=made.host,
+        namespace=loader.current_context["context"].get("namespace") or "default",
+        authority=Path(made.ssl_ca_cert) if made.ssl_ca_cert else None,
+        verify=made.verify_ssl,
+        server_name=made.tls_server_name or None,
+        proxy=made.proxy or None,
+        certificate=Path(made.cert_file) if made.cert_file else None,
+        key=Path(made.key_file) if made.key_file else None,
+        authorization=header.strip() if header else None,
+    )
+    return found, _life(getattr(loader, "exec_plugin_expiry", None))
 
 
-def _header(loaded: Any) -> str | None:
-    value = loaded.api_key.get("BearerToken")
-    return value.strip() if value else None
-
-
-def _life(user: _User) -> float | None:
-    if user.token_file:
-        return TOKEN_FILE_LIFE
-    if user.expires is None:
+def _life(expires: datetime | None) -> float | None:
+    if expires is None:
         return None
-    return max((user.expires - datetime.now(tz=UTC)).total_seconds() - BEFORE_EXPIRY, 1.0)
+    return max((expires - datetime.now(tz=UTC)).total_seconds() - BEFORE_EXPIRY, 1.0)
 
 
-def _context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
+def _context(authority: Material, *, verify: bool) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"the certificate authority {ca_file} cannot be read: {error}") from error
+        if isinstance(authority, bytes):
+            context = ssl.create_default_context(cadata=authority.decode("ascii"))
+        else:
+            context = ssl.create_default_context(cafile=authority)
+    except (OSError, ValueError, ssl.SSLError) as error:
+        where = authority if isinstance(authority, Path) else "in the kubeconfig"
+        raise ConfigurationError(f"the certificate authority {where} cannot be read: {error}") from error
     # Go's clients do not ask for it, and clusters' certificates are made for those.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
@@ -166,13 +182,28 @@ def _context(ca_file: str | None, *, verify: bool) -> ssl.SSLContext:
     return context
 
 
-def _certify(tls: ssl.SSLContext, loaded: Any) -> None:
-    if not loaded.cert_file:
+def _certify(tls: ssl.SSLContext, found: Kubeconfig) -> None:
+    if found.certificate is None:
         return
     try:
-        tls.load_cert_chain(loaded.cert_file, loaded.key_file)
+        with ExitStack() as stack:
+            certificate, key = (_as_file(each, stack) for each in (found.certificate, found.key))
+            # A key that is enciphered is refused; without this, OpenSSL would ask for its password on the terminal.
+            tls.load_cert_chain(str(certificate), key, password=lambda: "")
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"the client certificate {loaded.cert_file} cannot be used: {error}") from error
+        where = found.certificate if isinstance(found.certificate, Path) else "in the kubeconfig"
+        raise ConfigurationError(f"the client certificate {where} cannot be used: {error}") from error
+
+
+def _as_file(material: Material, stack: ExitStack) -> str | None:
+    """Return a file with *material*, which OpenSSL reads from files alone; its owner alone can read it, and it goes."""
+    if not isinstance(material, bytes):
+        return str(material) if material is not None else None
+    file = tempfile.NamedTemporaryFile()  # noqa: SIM115  (the stack is its context)
+    stack.enter_context(file)
+    file.write(material)
+    file.flush()
+    return file.name
 
 
 def _proxy_of_environment(server: str) -> str | None:

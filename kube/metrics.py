@@ -35,3 +35,19 @@ LEADS: Final = Gauge("leader_election_master_status", "1 while this process hold
 
 APPLIES: Final = Counter("apply", "Applies by result: skipped, since nothing would change, or sent.", ["result"])
 RECORDED: Final = Counter("events_recorded", "Events by result: written, counted or dropped.", ["result"])
+
+
+class Requests:
+    """What a session tells of its requests."""
+
+    def waited(self, seconds: float) -> None:
+        """Count *seconds* spent waiting for our own flow control."""
+        FLOW_SECONDS.inc(seconds)
+
+    def answered(self, method: str, code: str) -> None:
+        """Count an answer of the status *code*, ``error`` for none."""
+        REQUESTS.labels(code, method).inc()
+
+    def took(self, method: str, seconds: float) -> None:
+        """Count a request that took *seconds*, its retries included."""
+        REQUEST_SECONDS.labels(method).observe(seconds)

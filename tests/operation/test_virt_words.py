@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +17,14 @@ from executor.cli.cluster.server import explained
 from executor.cli.cluster.why import reasons
 from kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
 from schemas.errors import KubevmmError
+from tests.harness.credentials import kubeconfig
 from tests.operation.virt import PLUGIN, ROOT
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HEAVY = ("aiohttp", "kubernetes", "libvirt", "lxml", "msgspec", "rich", "yaml")
+OF_NO_QUESTION = ("kubernetes", "libvirt", "lxml", "prometheus_client", "requests", "rich", "urllib3")
 
 
 def guest(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
@@ -231,6 +238,23 @@ def test_help_of_every_verb_has_examples_and_loads_nothing_heavy(name: str) -> N
     assert done.stdout.splitlines()[-1] == "HEAVY []"
     assert done.stdout.startswith(f"Usage: kubectl virt {name} ")
     assert f"kubectl virt {name}" in done.stdout.partition("Examples:")[2]
+
+
+def test_get_loads_what_it_takes_to_ask_and_no_more(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(json.dumps(kubeconfig(url="http://127.0.0.1:9", token="t", ca=b"")))  # noqa: S106  (nobody's)
+    script = (
+        "import sys; sys.argv = ['kubectl-virt', 'get', 'vm']\n"
+        "from executor.cli.cluster.app import main\n"
+        "try: main()\n"
+        f"except SystemExit: print('HEAVY', [each for each in {OF_NO_QUESTION} if each in sys.modules])"
+    )
+    environment = {**os.environ, "KUBECONFIG": str(config)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment, check=True
+    )
+    assert "http://127.0.0.1:9 does not answer" in done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
 def test_the_page_of_the_docs_and_the_help_name_every_verb_and_option() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from executor.cli.cluster import quick  # noqa: F401  (before all that imports aiohttp)
 from executor.cluster.resources import RESOURCES
 from executor.engine.objects import kind_of
 from kube import configuration
@@ -69,7 +70,9 @@ async def _opened(context: str, kubeconfig: str, namespace: str | None) -> Async
             hint = "`kubectl config get-contexts` lists those that there are"
             raise KubevmmError(f"the kubeconfig has no context {context}", hint=hint) from None
         raise
-    async with Session(found, rate=200, burst=400, user_agent=f"kubectl-virt/{version('kubevmm')}") as session:
+    async with Session(
+        found, rate=200, burst=400, user_agent=f"kubectl-virt/{version('kubevmm')}", measured=False
+    ) as session:
         try:
             yield Server(Client(session), namespace or found.namespace, found.server)
         except ApiError as error:
