@@ -63,6 +63,7 @@ def seen(run: Run, state_now: DomainState, now: float) -> Run:
     >>> seen(run, crashed, 1002.0) == run
     True
     """
+    run = in_time(run, now)
     if state_now.active:
         if not run.started or run.ended:
             return replace(run, started=now, ended="", retry_at=0.0, asked=0.0, asks=0)
@@ -78,6 +79,16 @@ def seen(run: Run, state_now: DomainState, now: float) -> Run:
     if now - run.started >= STABLE:
         return replace(run, failures=0, retry_at=0.0)
     return failed(run, now)
+
+
+def in_time(run: Run, now: float) -> Run:
+    """Return *run* with no time later than it can be at *now*: no clock that was set back makes anything wait long."""
+    late = (run.started, run.asked, run.retry_at - LONGEST)
+    if max(late) <= now:
+        return run
+    return replace(
+        run, started=min(run.started, now), asked=min(run.asked, now), retry_at=min(run.retry_at, now + LONGEST)
+    )
 
 
 def failed(run: Run, now: float) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +119,14 @@ def test_a_halted_guest_is_asked_again_later_each_time(node: Hypervisor, web: Do
     web.start()
     assert settled.note == "asked to shut down"
     assert settled.wait == power.ASK_AGAIN
+
+
+def test_a_clock_that_was_set_back_lets_no_guest_wait_longer_than_any(node: Hypervisor, web: Domain) -> None:
+    day = 86400.0
+    before = Run(started=9 * day, ended="crashed", failures=1, retry_at=9 * day + FIRST)
+    runs.save(node, web.uuid, replace(before, spec=power._digest(wanted("Always"))))  # noqa: SLF001
+    assert power.keep(node, wanted("Always"), web, now=8 * day).wait == LONGEST
+    assert power.keep(node, wanted("Always"), web, now=8 * day + LONGEST).note == "started"
 
 
 @pytest.mark.parametrize("power_is", ["off", "on"])
