@@ -7,18 +7,14 @@ import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from controller import kinds, offers, operations, replicasets
-from controller.guests import OURS, GuestReconciler
+from controller import guests, kinds, operations, replicasets
 from controller.pods import PAUSE
-from controller.resources import GUESTS, NODES, PODS
 from kube import configuration
-from kube.builder import Builder
 from kube.client import Client
 from kube.health import HealthServer
 from kube.lease import Election, identity
 from kube.manager import Manager
 from kube.object import Key
-from kube.predicates import any_change
 from kube.session import Session
 
 logger = logging.getLogger(__name__)
@@ -55,14 +51,7 @@ async def _run(options: Options) -> None:
         election = Election(session, Key(options.namespace, LEASE), identity()) if options.elect else None
         manager = Manager(session, election=election, health=HealthServer(options.host, options.port))
         client = Client(session)
-        guests = GuestReconciler(manager, client, image=options.image)
-        (
-            Builder(manager, "guests")
-            .for_(GUESTS, any_change)
-            .owns(PODS, selection=OURS)
-            .watches(NODES, guests.waiting, offers.changed)
-            .complete(guests.reconcile)
-        )
+        guests.add(manager, client, image=options.image)
         kinds.add(manager, client, options.namespace, identity())
         operations.add(manager, client)
         replicasets.add(manager, client, identity())

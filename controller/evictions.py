@@ -58,12 +58,12 @@ class Evictions:
         """
         status = guest.get("status") or {}
         node, word = str(status.get("nodeName")), status.get("printableStatus")
+        before = find(status.get("conditions") or (), EVICTED) or {}
         if status.get("evacuationNodeName"):
             # What was begun is brought to its end.
-            return _leaves(node)
-        if pod is not None and pod["metadata"].get("deletionTimestamp"):
-            return self._evicted(guest, node)
-        before = find(status.get("conditions") or (), EVICTED) or {}
+            return Verdict(LEAVING, before["message"]) if before.get("reason") == LEAVING else _leaves(node)
+        if pod is not None and (pod["metadata"].get("deletionTimestamp") or rejected(pod)):
+            return self._evicted(guest, node, _pushed(pod))
         if wanted and before.get("reason") in (STOPPING, STOPPED) and word == "Stopped":
             return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
         return None
@@ -85,17 +85,19 @@ class Evictions:
         elif verdict.reason == STOPPED and (pod.get("spec") or {}).get("nodeName"):
             await self._operate(guest, pod, "Start")
 
-    def _evicted(self, guest: Mapping[str, Any], node: str) -> Verdict:
-        strategy = (guest.get("spec") or {}).get("evictionStrategy") or "LiveMigrate"
+    def _evicted(self, guest: Mapping[str, Any], node: str, pushed: str) -> Verdict:
+        """Return what becomes of *guest*; *pushed* says why nobody asks what its evictionStrategy is."""
+        strategy = "" if pushed else (guest.get("spec") or {}).get("evictionStrategy") or "LiveMigrate"
         if strategy == "None":
             return Verdict(REFUSED, "its evictionStrategy is None: the drain waits until it is stopped")
         if strategy == "LiveMigrate":
             why = "its evictionStrategy is LiveMigrate, which is not there yet: the drain waits until it is stopped"
             return Verdict(REFUSED, f"{why}; with evictionStrategy Shutdown, it shuts down")
+        before = f"{pushed}, and " if pushed else ""
         bound = next(self._bound(guest, node), "")
         if bound:
-            return Verdict(STOPPING, f"{bound}, so that it stays there: it shuts down")
-        return _leaves(node)
+            return Verdict(STOPPING, f"{before}{bound}, so that it stays there: it shuts down")
+        return _leaves(node, before)
 
     def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
         """Yield what keeps *guest* on *node*."""
@@ -157,8 +159,33 @@ def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> d
     return out
 
 
-def _leaves(node: str) -> Verdict:
-    return Verdict(LEAVING, f"it shuts down on {node}, and is placed anew")
+def rejected(pod: Mapping[str, Any]) -> bool:
+    """Say whether a kubelet found, after all, that its node has not the room that *pod* asks for.
+
+    Two schedulers that place Pods on one node may each give away the same room.
+    """
+    status = pod.get("status") or {}
+    return status.get("phase") == "Failed" and str(status.get("reason") or "").startswith("OutOf")
+
+
+def _pushed(pod: Mapping[str, Any]) -> str:
+    """Return by whom the guest of *pod* is pushed aside, whatever its evictionStrategy; empty where by nobody."""
+    if rejected(pod):
+        return "its node has no room for it"
+    for each in (pod.get("status") or {}).get("conditions") or ():
+        if each.get("type") == "DisruptionTarget" and each.get("status") == "True":
+            return _PUSHED.get(str(each.get("reason")), "")
+    return ""
+
+
+_PUSHED: Final = {
+    "PreemptionByScheduler": "what has a higher priority takes its room",
+    "DeletionByTaintManager": "it does not bear a taint of its node",
+}
+
+
+def _leaves(node: str, why: str = "") -> Verdict:
+    return Verdict(LEAVING, f"{why}it shuts down on {node}, and is placed anew")
 
 
 def _guest_of(snapshot: Object) -> list[str]:

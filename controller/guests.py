@@ -8,55 +8,75 @@ executor that takes it on and a controller that moves it, one is too late.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from controller import evictions, pods
-from controller.offers import Offers
-from controller.resources import GUESTS, MANAGER, PODS
+from controller import evictions, offers, pods
+from controller.gueststatus import SCHEDULED, TAKEN, WAITING, holds, should_run, status
+from controller.refusals import QUOTAS, Refusals, gives, taken
+from controller.resources import GUESTS, MANAGER, NODES, PODS
 from kube import finalizers
 from kube.apply import apply
-from kube.conditions import condition
-from kube.errors import AlreadyExists, Conflict, NotFound
+from kube.builder import Builder
+from kube.conditions import find
+from kube.controller import Result
+from kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from kube.object import Key
 from kube.pages import Selection
+from kube.predicates import any_change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from controller.refusals import Refusal
     from kube.client import Client
-    from kube.controller import Result
     from kube.manager import Manager
     from kube.object import Object
 
 logger = logging.getLogger(__name__)
 
-SCHEDULED: Final = "Scheduled"
-"""The condition that says whether the guest has a node."""
-
-TAKEN: Final = "kubevmm.io/executor"
-"""The finalizer of an executor that has made something for the guest, or is about to."""
-
 OURS: Final = Selection(labels=pods.LABEL)
 """The placement Pods."""
 
+PATIENCE: Final = 1.0
+"""Seconds that kube-scheduler has before a guest is said to wait for it: mostly it is so quick that nobody need hear."""
+
 _WAITING: Final = "waiting"
-_RUNS: Final = {"Always", "RerunOnFailure", "Once"}
 _OVER: Final = {"Failed", "Succeeded"}
 
 
-class GuestReconciler:
-    """Reconciles guests in the caches of *manager*; *image* is what placement Pods run."""
+def add(manager: Manager, client: Client, *, image: str = pods.PAUSE) -> None:
+    """Have *manager* reconcile guests; *image* is what placement Pods run."""
+    guests = GuestReconciler(manager, client, image=image)
+    (
+        Builder(manager, "guests")
+        .for_(GUESTS, any_change)
+        .owns(PODS, selection=OURS)
+        .watches(NODES, guests.waiting, offers.changed)
+        .watches(QUOTAS, guests.refusals.of_quota, gives)
+        .complete(guests.reconcile)
+    )
 
-    def __init__(self, manager: Manager, client: Client, *, image: str = pods.PAUSE) -> None:
+
+class GuestReconciler:
+    """Reconciles guests in the caches of *manager*. *clock* is in seconds and never set back."""
+
+    def __init__(
+        self, manager: Manager, client: Client, *, image: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._guests = manager.cache(GUESTS)
         self._pods = manager.cache(PODS, OURS)
         self._client = client
         self._image = image
         self._evictions = evictions.Evictions(manager, client)
-        self._offers = Offers(manager)
+        self._offers = offers.Offers(manager)
+        self.refusals = Refusals()
+        self._clock = clock
         self._pods.add_index(_WAITING, _waiting)
         self._written: dict[Key, Object] = {}
         """Guests as they were written last, as long as the cache does not have that."""
+        self._since: dict[Key, float] = {}
+        """Since when guests wait for kube-scheduler."""
 
     def waiting(self, node: Object) -> list[Key]:
         """Map a node that offers something else to the guests that wait for one."""
@@ -68,14 +88,19 @@ class GuestReconciler:
         """Give the guest *key* a placement Pod where it needs one, and its status a node."""
         found = self._newest(key)
         if found is None or found.deleting:
+            self.refusals.forget(key)
+            self._since.pop(key, None)
             # The Pod is the garbage collector's: it keeps the room until nothing of the guest is left.
             if found is None or TAKEN not in found.finalizers:
                 await self._let_go(self._pods.get(Key(key.namespace, pods.name_of(key.name))))
             return None
         guest = found.decode()
-        place = await self._placed(found, guest)
+        place, refused = await self._placed(found, guest)
         verdict = await self._evicted(found, guest)
-        said = status(found, guest, place)
+        said = status(found, guest, place, refused)
+        left = self._patience(key, guest, said)
+        if left > 0 and verdict is None:
+            return Result(requeue_after=left)
         moved = evictions.said(found, guest.get("status") or {}, verdict)
         said = {**said, **moved, "conditions": [*said["conditions"], *moved.get("conditions", ())]}
         before = (guest.get("status") or {}).get("nodeName")
@@ -88,7 +113,17 @@ class GuestReconciler:
         )  # fmt: skip
         if done.changed:
             self._written[key] = done.object
-        return None
+        return Result(requeue_after=refused.again) if refused is not None else None
+
+    def _patience(self, key: Key, guest: Mapping[str, Any], said: Mapping[str, Any]) -> float:
+        """Return for how many seconds nothing is *said* of *guest*, for which kube-scheduler may just have a node."""
+        if said["conditions"][0]["reason"] != WAITING or (guest.get("status") or {}).get("nodeName"):
+            self._since.pop(key, None)
+            return 0.0
+        before = find((guest.get("status") or {}).get("conditions") or (), SCHEDULED) or {}
+        if before.get("reason") == WAITING:
+            return 0.0
+        return self._since.setdefault(key, self._clock()) + PATIENCE - self._clock()
 
     def _newest(self, key: Key) -> Object | None:
         """Return the guest as it was last seen or written: else what a Pod's news brings is written twice."""
@@ -98,30 +133,43 @@ class GuestReconciler:
         self._written[key] = written
         return written
 
-    async def _placed(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the guest's placement Pod as it is now, made where there is none and taken away where none is due."""
-        key = Key(found.key.namespace, pods.name_of(found.key.name))
-        there = self._pods.get(key)
-        if there is not None and all(owner.uid != found.uid for owner in there.owners):
-            return None
-        wanted = not (guest.get("spec") or {}).get("nodeName") and _should_run(guest)
+    async def _placed(self, found: Object, guest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Refusal | None]:
+        """Return the guest's placement Pod as it is now, made where there is none and taken away where none is due.
+
+        Beside it, why one that is due was refused.
+        """
+        wanted = not (guest.get("spec") or {}).get("nodeName") and should_run(guest)
+        there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
+        if there is None and wanted:
+            return await self._make(found, guest)
+        self.refusals.forget(found.key)
         if there is None:
-            return await self._make(found, guest) if wanted else None
+            return None, None
+        if all(owner.uid != found.uid for owner in there.owners):
+            return None, taken(there) if wanted and not there.deleting else None
+        return await self._kept(found, guest, there, wanted=wanted), None
+
+    async def _kept(
+        self, found: Object, guest: Mapping[str, Any], there: Object, *, wanted: bool
+    ) -> Mapping[str, Any] | None:
+        """Return the Pod that is *there*, None where it does not count any more."""
         pod = there.decode()
         if there.deleting:
             if self._evictions.over(guest, taken=TAKEN in found.finalizers):
                 await self._let_go(there)
             return None
-        over = (pod.get("status") or {}).get("phase") in _OVER
-        if not over and (wanted or _holds(guest)):
+        over = (pod.get("status") or {}).get("phase") in _OVER or self._outdated(found, guest, pod)
+        if not over and (wanted or holds(guest)):
             return await self._offered(there, pod)
+        if evictions.rejected(pod) and not self._evictions.over(guest, taken=TAKEN in found.finalizers):
+            return None
         # Nobody evicts it: it need not be held.
         released = await finalizers.remove(self._client, PODS, there, pods.FINALIZER)
         try:
             if released is not None:
-                await self._client.delete(PODS, key, uid=there.uid)
+                await self._client.delete(PODS, there.key, uid=there.uid)
         except NotFound:
-            logger.debug("%s: is gone already", key)
+            logger.debug("%s: is gone already", there.key)
         return None
 
     async def _offered(self, there: Object, pod: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,7 +189,7 @@ class GuestReconciler:
             return None
         there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
         pod = there.decode() if there is not None and any(each.uid == found.uid for each in there.owners) else None
-        verdict = self._evictions.judge(guest, pod, wanted=_should_run(guest))
+        verdict = self._evictions.judge(guest, pod, wanted=should_run(guest))
         await self._evictions.act(guest, pod, verdict)
         return verdict
 
@@ -150,48 +198,27 @@ class GuestReconciler:
         if pod is not None and pod.deleting:
             await finalizers.remove(self._client, PODS, pod, pods.FINALIZER)
 
-    async def _make(self, found: Object, guest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        node = (guest.get("status") or {}).get("nodeName") if TAKEN in found.finalizers else ""
+    async def _make(self, found: Object, guest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Refusal | None]:
         try:
-            made = await self._client.create(PODS, pods.pod(guest, self._image, str(node or ""), self._offers.word))
+            made = await self._client.create(PODS, self._body(found, guest))
         except AlreadyExists:
             # The cache will tell; whose it is too.
-            return None
-        return made.decode()
+            return None, None
+        except (Forbidden, Invalid) as error:
+            return None, self.refusals.note(found.key, error)
+        self.refusals.forget(found.key)
+        return made.decode(), None
 
+    def _body(self, found: Object, guest: Mapping[str, Any]) -> dict[str, Any]:
+        node = (guest.get("status") or {}).get("nodeName") if TAKEN in found.finalizers else ""
+        return pods.pod(guest, self._image, str(node or ""), self._offers.word)
 
-def status(found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the controller says in the status of a guest whose placement Pod is *pod*."""
-    spec, now = guest.get("spec") or {}, guest.get("status") or {}
-    wanted, there = spec.get("nodeName"), now.get("nodeName")
-    bound = ((pod or {}).get("spec") or {}).get("nodeName")
-    word, node, ok, reason, message = "", "", True, "", ""
-    if there and TAKEN in found.finalizers:
-        # In the same words as before it was taken: that is no news, and would be a write for each guest.
-        node, reason = there, "Named" if wanted else "Placed"
-        if wanted and wanted != there:
-            reason, message = "OnAnotherNode", f"it is on {there}, and stays there"
-    elif wanted:
-        node, reason = wanted, "Named"
-    elif bound:
-        node, reason = bound, "Placed"
-    elif pod is not None:
-        ok, reason, message = False, *_unscheduled(pod)
-        word = "ErrorUnschedulable" if reason == "Unschedulable" else "Scheduling"
-    elif _should_run(guest):
-        ok, reason, word = False, "Waiting", "Scheduling"
-    else:
-        ok, reason, message = False, "NotWanted", "it gets a node when it is to run, or set spec.nodeName"
-        word = "Stopped"
-    said = condition(now.get("conditions") or (), SCHEDULED, ok, reason, message, generation=found.generation)
-    out: dict[str, Any] = {"conditions": [said]}
-    if node:
-        out["nodeName"] = node
-    if word:
-        out["printableStatus"] = word
-    if pod is not None:
-        out["placementPod"] = pods.name_of(found.key.name)
-    return out
+    def _outdated(self, found: Object, guest: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+        """Say whether *pod* has no node yet, and the guest says otherwise by now of its place or its room."""
+        if (pod.get("spec") or {}).get("nodeName"):
+            return False
+        wanted, made = self._body(found, guest)["metadata"], pod["metadata"].get("annotations") or {}
+        return bool(made.get(pods.MADE_OF) != wanted["annotations"][pods.MADE_OF])
 
 
 def _waiting(pod: Object) -> list[str]:
@@ -205,23 +232,3 @@ def _later(one: Object, other: Object) -> bool:
         return int(one.resource_version) > int(other.resource_version)
     except ValueError:
         return False
-
-
-def _unscheduled(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """Return why kube-scheduler found no node yet."""
-    for each in (pod.get("status") or {}).get("conditions") or ():
-        if each.get("type") == "PodScheduled" and each.get("status") == "False":
-            return str(each.get("reason") or "Unschedulable"), str(each.get("message") or "")
-    return "Waiting", ""
-
-
-def _should_run(guest: Mapping[str, Any]) -> bool:
-    spec = guest.get("spec") or {}
-    if "running" in spec:
-        return bool(spec["running"])
-    return spec.get("runStrategy") in _RUNS
-
-
-def _holds(guest: Mapping[str, Any]) -> bool:
-    """Return whether the guest takes room on its node still."""
-    return (guest.get("status") or {}).get("printableStatus") not in (None, "Stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.requests import quantity, requests
@@ -19,9 +20,15 @@ LABEL: Final = "kubevmm.io/vm"
 OFFERS: Final = "kubevmm.io/nodes"
 """What nodes offered when kube-scheduler was last told to look at the Pod (see ``offers``)."""
 
+MADE_OF: Final = "kubevmm.io/made-of"
+"""An annotation: what the guest said of its place and its room when the Pod was made, as one word."""
+
 SCHEDULER: Final = "kubevmm-scheduler"
 MARK: Final = "kubevmm.io/guest"
 """A resource that only placement Pods ask for: kube-scheduler asks the extender about no other."""
+
+_HANDED_ON: Final = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "priorityClassName")
+"""What a guest says of its place in the words of a Pod."""
 
 PAUSE: Final = "registry.k8s.io/pause:3.10"
 _END: Final = "-placement"
@@ -68,7 +75,7 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "", offers: st
             }
         ],
     }  # fmt: skip
-    for key in ("nodeSelector", "affinity", "tolerations", "priorityClassName"):
+    for key in _HANDED_ON:
         if spec.get(key):
             out[key] = spec[key]
     if node:
@@ -77,13 +84,14 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "", offers: st
         "apiVersion": guest["apiVersion"], "kind": guest["kind"], "name": metadata["name"], "uid": metadata["uid"],
         "controller": True, "blockOwnerDeletion": True,
     }  # fmt: skip
+    word = hashlib.sha256(json.dumps(out, sort_keys=True).encode()).hexdigest()[:16]
     labels = {**(metadata.get("labels") or {}), LABEL: _short(metadata["name"], _LONGEST), OFFERS: offers}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name_of(metadata["name"]), "namespace": metadata["namespace"], "labels": labels,
-            "ownerReferences": [owner], "finalizers": [FINALIZER],
+            "annotations": {MADE_OF: word}, "ownerReferences": [owner], "finalizers": [FINALIZER],
         },
         "spec": out,
     }  # fmt: skip

@@ -1,10 +1,10 @@
-"""The extender's two verbs over HTTP, as kube-scheduler calls them (k8s.io/kube-scheduler/extender/v1)."""
+"""The extender's verbs over HTTP, as kube-scheduler calls them (k8s.io/kube-scheduler/extender/v1)."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -43,9 +43,10 @@ class _Pod(msgspec.Struct):
     metadata: _Metadata
 
 
-class _Arguments(msgspec.Struct, rename={"pod": "Pod", "nodenames": "NodeNames"}):
+class _Arguments(msgspec.Struct, rename={"pod": "Pod", "nodenames": "NodeNames", "victims": "NodeNameToMetaVictims"}):
     pod: _Pod
     nodenames: list[str] | None = None
+    victims: dict[str, Any] | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Arguments)
@@ -58,9 +59,10 @@ class Extender:
         self._caches = caches
 
     def app(self) -> web.Application:
-        """Return the application with both verbs."""
+        """Return the application with all verbs."""
         app = web.Application(client_max_size=LARGEST)
-        app.add_routes([web.post("/filter", self.filter), web.post("/prioritize", self.prioritize)])
+        verbs = (self.filter, self.prioritize, self.preempt)
+        app.add_routes([web.post(f"/{verb.__name__}", verb) for verb in verbs])
         return app
 
     async def filter(self, request: web.Request) -> web.Response:
@@ -71,10 +73,11 @@ class Extender:
         wanted, problem = self._demand(arguments.pod.metadata)
         if wanted is None:
             # No error: the guest may be in the cache a moment later, and the Pod is tried again.
-            body = {"NodeNames": [], "FailedNodes": dict.fromkeys(names, problem)}
+            fits, fails = list[str](), dict.fromkeys(names, problem)
         else:
             fits, fails = self._sorted_out(wanted, names)
-            body = {"NodeNames": fits, "FailedNodes": fails}
+        # What a node has not does not come by ending what runs there: nobody is to be preempted for it.
+        body = {"NodeNames": fits, "FailedAndUnresolvableNodes": fails}
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
         return _json(body)
 
@@ -90,6 +93,16 @@ class Extender:
         ]
         metrics.SECONDS.labels("prioritize").observe(time.monotonic() - began)
         return _json(body)
+
+    async def preempt(self, request: web.Request) -> web.Response:
+        """Answer on which of the nodes where others would make room the guest could then run."""
+        began = time.monotonic()
+        arguments = await _arguments(request)
+        victims = arguments.victims or {}
+        wanted, _ = self._demand(arguments.pod.metadata)
+        fits = self._sorted_out(wanted, list(victims))[0] if wanted is not None else []
+        metrics.SECONDS.labels("preempt").observe(time.monotonic() - began)
+        return _json({"NodeNameToMetaVictims": {name: victims[name] for name in fits}})
 
     def _demand(self, pod: _Metadata) -> tuple[Demand | None, str]:
         owner = next((each for each in pod.owner_references or () if each.controller and each.kind == GUEST), None)

@@ -39,3 +39,18 @@ def in_bytes(value: object) -> int:
     if found := _SPELLED.fullmatch(text):
         return int(found[1]) * _UNITS.get(found[2], 0)
     return 0
+
+
+def amount(value: object) -> float:
+    """Return a quantity of Kubernetes' in units, thousandths of them too; 0 for what is none.
+
+    >>> amount("500m"), amount("2"), amount(3), amount("1Gi")
+    (0.5, 2.0, 3.0, 1073741824.0)
+    """
+    text = str(value).strip()
+    if text.endswith("m") and text[:-1].isdecimal():
+        return int(text[:-1]) / 1000
+    try:
+        return float(text)
+    except ValueError:
+        return float(in_bytes(text))

@@ -1,4 +1,4 @@
-"""Where a guest may run: the same affinity and tolerations that a Pod has, since a Pod holds its place."""
+"""Where a guest may run: the same affinity, spread and tolerations that a Pod has, since a Pod holds its place."""
 
 from __future__ import annotations
 
@@ -108,3 +108,24 @@ class Toleration(Struct):
     value: Annotated[str | None, doc("Value of the taint.")] = None
     effect: Annotated[str | None, doc("NoSchedule, PreferNoSchedule or NoExecute; without one, all.")] = None
     toleration_seconds: Annotated[int | None, doc("For how long a NoExecute taint is borne.")] = None
+
+
+class SpreadConstraint(Struct):
+    """As a Pod's topologySpreadConstraint: how evenly guests and Pods of a kind are over the places."""
+
+    needed = ("maxSkew", "topologyKey", "whenUnsatisfiable")
+
+    max_skew: Annotated[int, doc("How many more of them one place may have than another.", minimum=1)]
+    topology_key: Annotated[str, doc("Nodes with the same value of this label are one place.")]
+    when_unsatisfiable: Annotated[str, doc("DoNotSchedule: it waits; ScheduleAnyway: the evener, the better.")]
+    label_selector: Annotated[
+        LabelSelector | None, doc("Which are counted; a guest's own labels are its Pod's too.")
+    ] = None
+    match_label_keys: Annotated[list[str] | None, doc("Labels that must equal the guest's own.")] = None
+    min_domains: Annotated[int | None, doc("Places that there must be at least; fewer count as empty ones.")] = None
+    node_affinity_policy: Annotated[
+        str | None, doc("Honor (the default): only nodes that the guest may run on are places; or Ignore.")
+    ] = None
+    node_taints_policy: Annotated[
+        str | None, doc("Ignore (the default), or Honor: nodes whose taints the guest does not bear are no places.")
+    ] = None

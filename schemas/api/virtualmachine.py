@@ -28,7 +28,7 @@ from schemas.api.common import (
     list_map,
     native,
 )
-from schemas.api.scheduling import Affinity, Toleration  # noqa: TC001  (msgspec reads the hints at run time)
+from schemas.api.scheduling import Affinity, SpreadConstraint, Toleration  # noqa: TC001  (msgspec reads the hints)
 
 
 class RunStrategy(StrEnum):
@@ -150,6 +150,9 @@ class VirtualMachineSpec(Struct):
     ] = None
     tolerations: Annotated[
         list[Toleration] | None, doc("Taints of nodes that do not keep the guest away, as for a Pod.")
+    ] = None
+    topology_spread_constraints: Annotated[
+        list[SpreadConstraint] | None, doc("How evenly it is spread over the nodes with others, as for a Pod.")
     ] = None
     priority_class_name: Annotated[
         str | None,

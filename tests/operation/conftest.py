@@ -19,6 +19,8 @@ from tests.harness.libvirtd import Libvirtd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.operation.placing import Placed
+
 __all__ = ["cluster_binaries"]
 
 HERE = Path(__file__).parent
@@ -158,3 +160,12 @@ def cluster(server: ControlPlane, tmp_path: Path) -> Iterator[Cluster]:
     made = Cluster(server, tmp_path)
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Placed]:
+    """Yield a cluster with kube-scheduler, the extender, a controller, and two nodes with executors."""
+    from tests.operation.placing import Placed  # noqa: PLC0415  (it is made of what stands above)
+
+    with Placed(tmp_path_factory.mktemp("placed")) as running:
+        yield running

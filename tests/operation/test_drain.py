@@ -8,29 +8,22 @@ import pytest
 
 from tests.operation.conftest import eventually
 from tests.operation.nodes import condition
+from tests.operation.placing import NODES, anywhere, delete, other, runs
 from tests.operation.test_guests import status
-from tests.operation.test_placement import NODES, anywhere, delete, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.operation.conftest import Cluster
-
-__all__ = ["placed"]
+    from tests.operation.placing import Placed
 
 
 @pytest.fixture
-def steady(placed: Cluster) -> Iterator[Cluster]:
+def steady(placed: Placed) -> Iterator[Placed]:
     """Yield the cluster with all nodes open, and leave it so."""
     yield placed
     for node in NODES:
         placed.kubectl("uncordon", node)
-
-
-def runs(cluster: Cluster, name: str) -> str:
-    """Wait until the guest runs, and return where."""
-    eventually(lambda: status(cluster, name).get("printableStatus") == "Running", lambda: cluster.get("vm", name))
-    return str(status(cluster, name)["nodeName"])
 
 
 def drain(cluster: Cluster, node: str, *, code: int = 0, timeout: str = "60s") -> str:
@@ -42,10 +35,6 @@ def drain(cluster: Cluster, node: str, *, code: int = 0, timeout: str = "60s") -
 
 def evicted(cluster: Cluster, name: str) -> dict[str, str]:
     return condition(cluster.get("vm", name), "Evicted")
-
-
-def other(node: str) -> str:
-    return next(each for each in NODES if each != node)
 
 
 def test_a_cordoned_node_gets_no_guests_and_keeps_those_that_it_has(steady: Cluster) -> None:
