@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from controller.resources import DISKS, GUESTS, OPERATIONS, SNAPSHOTS
+from controller.resources import DISKS, GUESTS, MACHINES, OPERATIONS, SNAPSHOTS
 from kube.conditions import condition, find
 from kube.errors import AlreadyExists
 from kube.object import Key
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kube.client import Client
     from kube.manager import Manager
     from kube.object import Object
+    from kube.store import Delta
 
 EVICTED: Final = "Evicted"
 """The condition of a guest whose Pod is, or was, evicted."""
@@ -48,6 +49,7 @@ class Evictions:
     def __init__(self, manager: Manager, client: Client) -> None:
         self._disks = manager.cache(DISKS)
         self._snapshots = manager.cache(SNAPSHOTS)
+        self._machines = manager.cache(MACHINES)
         self._snapshots.add_index(_GUEST, _guest_of)
         self._client = client
 
@@ -75,6 +77,13 @@ class Evictions:
             # Not before nobody may take it on there any more.
             return not status.get("nodeName")
         return status.get("printableStatus") == "Stopped" and not status.get("evacuationNodeName")
+
+    def given_up(self, guest: Mapping[str, Any]) -> bool:
+        """Say whether *guest* refused to go, and whoever drained its node has opened that again."""
+        status = guest.get("status") or {}
+        said = find(status.get("conditions") or (), EVICTED) or {}
+        node = self._machines.get(Key("", str(status.get("nodeName"))))
+        return said.get("reason") == REFUSED and node is not None and not _closed(node)
 
     async def act(self, guest: Mapping[str, Any], pod: Mapping[str, Any] | None, verdict: Verdict | None) -> None:
         """Have a guest stopped that cannot go elsewhere, and started again when its new *pod* has its place."""
@@ -113,6 +122,8 @@ class Evictions:
         firmware = domain.get("os") or {}
         if any(firmware.get(key) for key in ("nvram", "loader")) or "efi" in str(firmware.get("firmware")):
             yield f"the variables of its firmware are on {node} alone"
+        if any(firmware.get(key) for key in ("kernel", "initrd", "dtb")):
+            yield f"its kernel is on {node} alone"
         for kind, word in (("tpms", "TPM"), ("hostdevs", "device"), ("filesystems", "file system")):
             if devices.get(kind):
                 yield f"its {word} is on {node} alone"
@@ -157,6 +168,15 @@ def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> d
     if verdict.reason == LEAVING:
         out["evacuationNodeName"] = before["nodeName"]
     return out
+
+
+def opens(delta: Delta) -> bool:
+    """Pass Kubernetes Nodes that take Pods again."""
+    return delta.old is not None and delta.new is not None and _closed(delta.old) and not _closed(delta.new)
+
+
+def _closed(node: Object) -> bool:
+    return bool((node.decode().get("spec") or {}).get("unschedulable"))
 
 
 def rejected(pod: Mapping[str, Any]) -> bool:

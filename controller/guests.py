@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller import evictions, offers, pods
 from controller.gueststatus import SCHEDULED, TAKEN, WAITING, holds, should_run, status
-from controller.refusals import QUOTAS, Refusals, gives, taken
-from controller.resources import GUESTS, MANAGER, NODES, PODS
+from controller.refusals import QUOTAS, Refusals, gives, named_alike
+from controller.resources import GUESTS, MACHINES, MANAGER, NODES, PODS
 from kube import finalizers
 from kube.apply import apply
 from kube.builder import Builder
@@ -26,7 +26,7 @@ from kube.pages import Selection
 from kube.predicates import any_change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from controller.refusals import Refusal
     from kube.client import Client
@@ -39,9 +39,10 @@ OURS: Final = Selection(labels=pods.LABEL)
 """The placement Pods."""
 
 PATIENCE: Final = 1.0
-"""Seconds that kube-scheduler has before a guest is said to wait for it: mostly it is so quick that nobody need hear."""
+"""Seconds that kube-scheduler has before a guest is said to wait for it: mostly it is so quick that none need hear."""
 
 _WAITING: Final = "waiting"
+_EVICTED: Final = "evicted"
 _OVER: Final = {"Failed", "Succeeded"}
 
 
@@ -54,6 +55,7 @@ def add(manager: Manager, client: Client, *, image: str = pods.PAUSE) -> None:
         .owns(PODS, selection=OURS)
         .watches(NODES, guests.waiting, offers.changed)
         .watches(QUOTAS, guests.refusals.of_quota, gives)
+        .watches(MACHINES, guests.evicted, evictions.opens)
         .complete(guests.reconcile)
     )
 
@@ -73,16 +75,22 @@ class GuestReconciler:
         self.refusals = Refusals()
         self._clock = clock
         self._pods.add_index(_WAITING, _waiting)
+        self._pods.add_index(_EVICTED, _evicted)
         self._written: dict[Key, Object] = {}
         """Guests as they were written last, as long as the cache does not have that."""
         self._since: dict[Key, float] = {}
         """Since when guests wait for kube-scheduler."""
+        self._gone: dict[Key, str] = {}
+        """Pods that were let go last, with their uids: the cache may have them a moment longer."""
 
     def waiting(self, node: Object) -> list[Key]:
         """Map a node that offers something else to the guests that wait for one."""
         del node
-        owners = [(each.key.namespace, each.controller()) for each in self._pods.by(_WAITING, _WAITING)]
-        return [Key(namespace, owner.name) for namespace, owner in owners if owner is not None]
+        return _owners(self._pods.by(_WAITING, _WAITING))
+
+    def evicted(self, machine: Object) -> list[Key]:
+        """Map a Kubernetes Node to the guests there whose Pods are evicted."""
+        return _owners(self._pods.by(_EVICTED, machine.key.name))
 
     async def reconcile(self, key: Key) -> Result | None:
         """Give the guest *key* a placement Pod where it needs one, and its status a node."""
@@ -90,9 +98,12 @@ class GuestReconciler:
         if found is None or found.deleting:
             self.refusals.forget(key)
             self._since.pop(key, None)
+            pod = self._pods.get(Key(key.namespace, pods.name_of(key.name)))
             # The Pod is the garbage collector's: it keeps the room until nothing of the guest is left.
-            if found is None or TAKEN not in found.finalizers:
-                await self._let_go(self._pods.get(Key(key.namespace, pods.name_of(key.name))))
+            if pod is not None and pod.deleting and (found is None or TAKEN not in found.finalizers):
+                await self._let_go(pod)
+            elif pod is None:
+                self._gone.pop(Key(key.namespace, pods.name_of(key.name)), None)
             return None
         guest = found.decode()
         place, refused = await self._placed(found, guest)
@@ -146,7 +157,7 @@ class GuestReconciler:
         if there is None:
             return None, None
         if all(owner.uid != found.uid for owner in there.owners):
-            return None, taken(there) if wanted and not there.deleting else None
+            return None, named_alike(there) if wanted and not there.deleting else None
         return await self._kept(found, guest, there, wanted=wanted), None
 
     async def _kept(
@@ -154,22 +165,18 @@ class GuestReconciler:
     ) -> Mapping[str, Any] | None:
         """Return the Pod that is *there*, None where it does not count any more."""
         pod = there.decode()
+        taken = TAKEN in found.finalizers
+        ended = (pod.get("status") or {}).get("phase") in _OVER
         if there.deleting:
-            if self._evictions.over(guest, taken=TAKEN in found.finalizers):
+            if self._evictions.over(guest, taken=taken) or (ended and self._evictions.given_up(guest)):
                 await self._let_go(there)
             return None
-        over = (pod.get("status") or {}).get("phase") in _OVER or self._outdated(found, guest, pod)
-        if not over and (wanted or holds(guest)):
+        if not (ended or self._outdated(found, guest, pod)) and (wanted or holds(guest)):
             return await self._offered(there, pod)
-        if evictions.rejected(pod) and not self._evictions.over(guest, taken=TAKEN in found.finalizers):
+        if evictions.rejected(pod) and not self._evictions.over(guest, taken=taken):
             return None
         # Nobody evicts it: it need not be held.
-        released = await finalizers.remove(self._client, PODS, there, pods.FINALIZER)
-        try:
-            if released is not None:
-                await self._client.delete(PODS, there.key, uid=there.uid)
-        except NotFound:
-            logger.debug("%s: is gone already", there.key)
+        await self._let_go(there)
         return None
 
     async def _offered(self, there: Object, pod: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -193,10 +200,17 @@ class GuestReconciler:
         await self._evictions.act(guest, pod, verdict)
         return verdict
 
-    async def _let_go(self, pod: Object | None) -> None:
-        """Hold the deletion of *pod* no longer."""
-        if pod is not None and pod.deleting:
-            await finalizers.remove(self._client, PODS, pod, pods.FINALIZER)
+    async def _let_go(self, pod: Object) -> None:
+        """Have *pod* go at once, whoever has it deleted already."""
+        if self._gone.get(pod.key) == pod.uid:
+            return
+        released = await finalizers.remove(self._client, PODS, pod, pods.FINALIZER)
+        try:
+            if released is not None:
+                await self._client.delete(PODS, pod.key, uid=pod.uid, grace=0)
+        except NotFound:
+            logger.debug("%s: is gone already", pod.key)
+        self._gone[pod.key] = pod.uid
 
     async def _make(self, found: Object, guest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Refusal | None]:
         try:
@@ -224,6 +238,17 @@ class GuestReconciler:
 def _waiting(pod: Object) -> list[str]:
     """Index Pods that no node has yet."""
     return [] if (pod.decode().get("spec") or {}).get("nodeName") else [_WAITING]
+
+
+def _evicted(pod: Object) -> list[str]:
+    """Index Pods that are deleted by their node."""
+    return [str((pod.decode().get("spec") or {}).get("nodeName") or "")] if pod.deleting else []
+
+
+def _owners(found: Iterable[Object]) -> list[Key]:
+    """Return the guests of Pods."""
+    owners = [(each.key.namespace, each.controller()) for each in found]
+    return [Key(namespace, owner.name) for namespace, owner in owners if owner is not None]
 
 
 def _later(one: Object, other: Object) -> bool:

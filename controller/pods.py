@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 FINALIZER: Final = "kubevmm.io/placement"
 """Holds a Pod that is evicted until its guest is off."""
 
+GRACE: Final = 180
+"""Seconds that a guest has to shut down which does not say it."""
+
+MARGIN: Final = 60
+"""Seconds more that its Pod stays as it is when it is evicted.
+
+A kubelet ends a Pod that is deleted, whatever finalizers it has, and the room of one that has ended is free, as
+kube-scheduler sees it. So the Pod sleeps on for as long as its guest may take; as soon as that is off, it goes at once.
+"""
+
 LABEL: Final = "kubevmm.io/vm"
 """Names the Pod's guest."""
 
@@ -53,11 +63,12 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "", offers: st
     """Return the Pod for the VirtualMachine *guest*; with *node* it goes there or nowhere. *offers*: see OFFERS."""
     metadata, spec = guest["metadata"], guest.get("spec") or {}
     amounts = amounts_of(spec.get("domain") or {})
+    held = spec.get("terminationGracePeriodSeconds", GRACE) + MARGIN
     out: dict[str, Any] = {
         "schedulerName": SCHEDULER,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
+        "terminationGracePeriodSeconds": held,
         "restartPolicy": "Always",
         "securityContext": {
             "runAsNonRoot": True, "runAsUser": 65535, "runAsGroup": 65535, "seccompProfile": {"type": "RuntimeDefault"},
@@ -67,6 +78,7 @@ def pod(guest: Mapping[str, Any], image: str = PAUSE, node: str = "", offers: st
                 "name": "placement",
                 "image": image,
                 "imagePullPolicy": "IfNotPresent",
+                "lifecycle": {"preStop": {"sleep": {"seconds": held}}},
                 "resources": {"requests": amounts, "limits": {k: v for k, v in amounts.items() if k != "cpu"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,

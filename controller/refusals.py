@@ -37,7 +37,7 @@ class Refusal:
     again: float
 
 
-def taken(pod: Object) -> Refusal:
+def named_alike(pod: Object) -> Refusal:
     """Return why there can be no Pod where *pod*, which is not the guest's, has its name."""
     return Refusal(REFUSED, f"the Pod {pod.key.name} is there already, and not this guest's: delete it", LONGEST)
 

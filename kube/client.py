@@ -75,8 +75,9 @@ class Client:
         uid: str | None = None,
         resource_version: str | None = None,
         propagation: PropagationPolicy | None = None,
+        grace: int | None = None,
     ) -> None:
-        """Ask for the object's deletion; `NotFound` if it is gone already.
+        """Ask for the object's deletion, *grace* seconds from now where it is a Pod; `NotFound` if it is gone already.
 
         *uid* and *resource_version* are preconditions: `Conflict` if the object is another one by now.
         """
@@ -87,5 +88,7 @@ class Client:
             body["preconditions"] = preconditions
         if propagation is not None:
             body["propagationPolicy"] = propagation
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
         path = resource.path(key.namespace, key.name)
         await self.session.request("DELETE", path, body=body, urgent=self._urgent)

@@ -231,6 +231,39 @@ def test_a_guest_runs_on_and_is_looked_after_again_when_something_was_killed(
     installed.ready()
 
 
+def test_a_pod_that_is_evicted_keeps_its_room_until_its_guest_is_off(installed: Installed) -> None:
+    document = installed.guest("evicted", evictionStrategy="Shutdown", terminationGracePeriodSeconds=8)
+    del document["spec"]["nodeName"]
+    installed.apply(document)
+    installed.cluster.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "vm/evicted", timeout=150)
+    process = _qemu(installed, "evicted")
+    pod = ("pod", "evicted-placement")
+    uid = installed.get(*pod)["metadata"]["uid"]
+    installed.cluster.kubectl("delete", *pod, "--wait=false")
+
+    phases = []
+    while installed.libvirt.virsh("domstate", "default_evicted").stdout.strip() == "running":
+        found = installed.get(*pod)
+        if installed.libvirt.virsh("domstate", "default_evicted").stdout.strip() != "running":
+            break
+        phases.append((found["metadata"]["uid"], found["status"]["phase"]))
+
+    # A kubelet ends what is deleted within two seconds; one that has ended counts for nothing.
+    assert len(phases) > 1
+    assert set(phases) == {(uid, "Running")}
+    # It is bound to its node by its kernel, which is a file there: so it goes on there.
+    until(lambda: _runs_anew(installed, "evicted", process), says="the guest does not go on")
+    assert installed.get(*pod)["metadata"]["uid"] != uid
+    installed.cluster.kubectl("delete", "vm", "evicted", "--timeout=60s")
+
+
+def _runs_anew(installed: Installed, guest: str, before: tuple[int, str]) -> bool:
+    try:
+        return _qemu(installed, guest) != before
+    except OSError:
+        return False
+
+
 def test_deleting_all_of_it_leaves_guests_alone_and_applying_it_again_takes_them_back(
     installed: Installed, guest: str
 ) -> None:

@@ -160,7 +160,7 @@ def waits(cluster: Cluster, name: str, reason: str = "Unschedulable") -> str:
 
 def delete(cluster: Cluster, *names: str) -> None:
     """Delete guests, and wait until their Pods are gone as well."""
-    cluster.kubectl("delete", "vm", *names, "--timeout=60s")
+    cluster.kubectl("delete", "vm", *names, "--ignore-not-found", "--timeout=60s")
     for name in names:
         eventually(lambda name=name: not cluster.find("pod", f"{name}-placement"))
 

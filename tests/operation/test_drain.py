@@ -101,6 +101,24 @@ def test_a_drain_waits_for_a_guest_that_nothing_may_stop(steady: Cluster, strate
     delete(steady, name)
 
 
+def test_a_guest_that_would_not_go_keeps_its_room_when_the_drain_is_given_up(steady: Placed) -> None:
+    # LiveMigrate, as it says nothing.
+    steady.apply(anywhere("stubborn"))
+    node = runs(steady, "stubborn")
+    first = steady.get("pod", "stubborn-placement")["metadata"]["uid"]
+    drain(steady, node, code=1, timeout="2s")
+    eventually(lambda: evicted(steady, "stubborn")["reason"] == "Refused")
+    # As a kubelet does in the end, whatever holds the Pod.
+    patch = ("--subresource=status", "--type=merge", "-p", '{"status":{"phase":"Failed"}}')
+    steady.kubectl("patch", "pod", "stubborn-placement", *patch)
+    assert steady.get("pod", "stubborn-placement")["metadata"]["uid"] == first
+    steady.kubectl("uncordon", node)
+    eventually(lambda: steady.find("pod", "stubborn-placement").get("spec", {}).get("nodeName") == node)
+    assert steady.get("pod", "stubborn-placement")["metadata"]["uid"] != first
+    assert status(steady, "stubborn")["printableStatus"] == "Running"
+    delete(steady, "stubborn")
+
+
 def test_a_set_keeps_its_guests_through_a_drain(steady: Cluster) -> None:
     template: dict[str, Any] = {"metadata": {"labels": {"app": "kept"}}}
     template["spec"] = anywhere("any", evictionStrategy="Shutdown")["spec"]

@@ -1,4 +1,4 @@
-"""What kube-scheduler itself decides about guests, through their Pods: company, spread, taints, priority, quota, room."""
+"""What kube-scheduler itself decides of guests, through their Pods: company, spread, taints, priority, quota, room."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 HOST = "kubernetes.io/hostname"
 HALF = "600Mi"
 """The memory of a guest that a node has room for once, and not twice."""
+
+NOBODY = "preemption: no candidate node for preemption"
 
 
 def on(*nodes: str) -> dict[str, Any]:
@@ -142,11 +144,11 @@ def test_nobody_is_pushed_aside_for_what_a_node_has_not_anyway(placed: Placed, f
     made = anywhere("picky", memory=HALF, priorityClassName="high")
     made["spec"]["domain"]["devices"]["interfaces"] = [{"type": "network", "source": {"network": "nowhere"}}]
     placed.apply(made)
-    assert "preemption: " in waits(placed, "picky")
+    assert NOBODY in waits(placed, "picky")
     # Where there is room as well, the extender is asked before anybody is pushed aside at all.
     delete(placed, "low-0")
     eventually(lambda: "has no network nowhere that is up" in scheduled(placed, "picky")["message"])
-    assert "Preemption is not helpful" in scheduled(placed, "picky")["message"]
+    assert NOBODY in scheduled(placed, "picky")["message"]
     pod = placed.get("pod", "low-1-placement")
     assert (pod["metadata"]["uid"], "deletionTimestamp" in pod["metadata"]) == (before["low-1"], False)
     delete(placed, "picky")
