@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from controller.resources import GUESTS, MANAGER, OPERATIONS
+from controller import clones
+from controller.operationstatus import OVER, Verdict, status
+from controller.resources import DISKS, GUESTS, MANAGER, OPERATIONS
 from kube.apply import apply, apply_status
 from kube.builder import Builder
-from kube.conditions import condition, timestamp
 from kube.controller import Result
 from kube.errors import NotFound
 from kube.object import Key
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
     from kube.manager import Manager
     from kube.object import Object
 
-COMPLETE: Final = "Complete"
-FAILED: Final = "Failed"
-"""Conditions, as a Job has them: one of them becomes True in the end."""
-
-OVER: Final = frozenset({"Succeeded", "Failed"})
-"""Phases that nothing follows."""
-
 PATIENCE: Final = 10.0
 """Seconds that an operation waits for its guest, or for that to have a node: both may just have been applied."""
 
@@ -43,19 +36,10 @@ KEPT: Final = 24 * 60 * 60
 NOT_THERE: Final = frozenset({"Migrate", "Dump", "InjectNMI"})
 """Types that no executor knows yet."""
 
+WAITING: Final = "Waiting"
+"""The reason of one whose turn it is not yet."""
+
 _GUEST: Final = "guest"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What becomes of an operation: it is refused for *reason*, or waits for it, or goes to *node*."""
-
-    reason: str
-    message: str = ""
-    node: str = ""
-    refused: bool = False
-    patience: bool = False
-    """Whether it is refused only if it stays so."""
 
 
 def add(manager: Manager, client: Client) -> None:
@@ -67,6 +51,8 @@ def add(manager: Manager, client: Client) -> None:
         .for_(OPERATIONS, any_change)
         .watches(OPERATIONS, operations.siblings)
         .watches(GUESTS, operations.of_guest)
+        .watches(GUESTS, operations.clones.of_object)
+        .watches(DISKS, operations.clones.of_object)
         .complete(operations.reconcile)
     )
 
@@ -77,6 +63,7 @@ class OperationReconciler:
     def __init__(self, manager: Manager, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self._operations = manager.cache(OPERATIONS)
         self._guests = manager.cache(GUESTS)
+        self.clones = clones.Clones(manager, client)
         self._client = client
         self._clock = clock
         self._since: dict[Key, tuple[str, float]] = {}
@@ -112,6 +99,8 @@ class OperationReconciler:
                 return Result(requeue_after=left)
         else:
             self._since.pop(key, None)
+        if operation["spec"]["type"] == clones.TYPE:
+            return await self._clone(found, operation, said)
         if status.get("phase") == "Running":
             # From here on it is its executor's, for as long as there is a guest.
             if said.refused and said.reason in _GUEST_GONE:
@@ -120,8 +109,20 @@ class OperationReconciler:
         if said.node:
             found = await self._own(found, operation)
         await self._write(found, operation, said)
-        deadline = _deadline(operation)
-        return Result(requeue_after=max(deadline - time.time(), 0.1)) if deadline and not said.refused else None
+        return _until(_deadline(operation), said)
+
+    async def _clone(self, found: Object, operation: Mapping[str, Any], said: Verdict) -> Result | None:
+        """Do what is next of an operation that the controller does itself."""
+        if not said.refused and said.reason != WAITING:
+            found = await self._own(found, operation)
+            guest = self._guests.get(guest_of(found))
+            if guest is None:
+                return Result(requeue_after=1.0)
+            said = await self.clones.advance(found.decode(), guest)
+        elif said.refused and (operation.get("status") or {}).get("phase") == "Running":
+            said = await self.clones.give_up(operation, said)
+        await self._write(found, operation, said)
+        return _until(_deadline(operation), said)
 
     def _patience(self, found: Object) -> float:
         """Return for how many seconds *found* may wait still."""
@@ -156,10 +157,14 @@ class OperationReconciler:
         if guest.deleting:
             return Verdict("GuestDeleted", f"{name} is being deleted", refused=True)
         if deadline and time.time() >= deadline:
-            return Verdict("DeadlineExceeded", "its deadline came before its turn", refused=True)
+            begun = (operation.get("status") or {}).get("phase") == "Running"
+            why = "it did not come to an end before its deadline" if begun else "its deadline came before its turn"
+            return Verdict("DeadlineExceeded", why, refused=True)
         first = self._first(found)
         if first.uid != found.uid:
-            return Verdict("Waiting", f"waits for the operation {first.key.name} of the same guest")
+            return Verdict(WAITING, f"waits for the operation {first.key.name} of the same guest")
+        if spec["type"] == clones.TYPE:
+            return Verdict("Next")
         node = (guest.decode().get("status") or {}).get("nodeName")
         if not node:
             why = f"{name} is on no node; give it a runStrategy that runs it, or a spec.nodeName"
@@ -206,25 +211,6 @@ class OperationReconciler:
         return None
 
 
-def status(found: Object, operation: Mapping[str, Any], said: Verdict) -> dict[str, Any]:
-    """Return what the controller says in the status of *operation*."""
-    now = operation.get("status") or {}
-    before, generation = now.get("conditions") or (), found.generation
-    out: dict[str, Any] = {
-        "observedGeneration": generation,
-        "phase": "Failed" if said.refused else "Pending",
-        "message": said.message,
-        "conditions": [condition(before, COMPLETE, False, said.reason, said.message, generation=generation)],
-    }
-    node = said.node or now.get("nodeName")
-    if node:
-        out["nodeName"] = node
-    if said.refused:
-        out["conditions"].append(condition(before, FAILED, True, said.reason, said.message, generation=generation))
-        out["completionTime"] = timestamp()
-    return out
-
-
 def guest_of(found: Object) -> Key:
     """Return the guest that the operation *found* is of."""
     return Key(found.key.namespace, str(found.decode()["spec"]["virtualMachineRef"]["name"]))
@@ -241,7 +227,8 @@ def _lost(said: Verdict) -> Verdict:
 def _turn(found: Object) -> tuple[bool, str, str]:
     whole = found.decode()
     status = whole.get("status") or {}
-    return not status.get("nodeName"), str(whole["metadata"].get("creationTimestamp") or ""), found.key.name
+    begun = bool(status.get("nodeName")) or status.get("phase") == "Running"
+    return not begun, str(whole["metadata"].get("creationTimestamp") or ""), found.key.name
 
 
 def _over(found: Object) -> bool:
@@ -251,6 +238,10 @@ def _over(found: Object) -> bool:
 def _deadline(operation: Mapping[str, Any]) -> float:
     seconds = operation["spec"].get("activeDeadlineSeconds")
     return _seconds(operation["metadata"].get("creationTimestamp")) + seconds if seconds else 0.0
+
+
+def _until(deadline: float, said: Verdict) -> Result | None:
+    return Result(requeue_after=max(deadline - time.time(), 0.1)) if deadline and not said.over else None
 
 
 def _seconds(when: str | None) -> float:

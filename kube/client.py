@@ -39,10 +39,14 @@ class Client:
         """Return the objects that *selection* means, as the API server has them now."""
         return [item async for page in pages(self.session, resource, selection) for item in page.items]
 
-    async def create(self, resource: Resource, body: Mapping[str, Any]) -> Object:
-        """Create *body* in the namespace that it names, and return what the server made of it."""
+    async def create(self, resource: Resource, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
+        """Create *body* in the namespace that it names, and return what the server made of it.
+
+        With *dry_run* the server only says whether it would.
+        """
         path = resource.path(body["metadata"].get("namespace"))
-        return decode(await self.session.request("POST", path, body=body, urgent=self._urgent))
+        params = {"dryRun": "All"} if dry_run else None
+        return decode(await self.session.request("POST", path, params=params, body=body, urgent=self._urgent))
 
     async def replace(self, resource: Resource, body: Mapping[str, Any], *, subresource: str | None = None) -> Object:
         """Put *body* in the place of what is there; `Conflict` if its resourceVersion is not the newest."""

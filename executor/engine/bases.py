@@ -1,4 +1,7 @@
-"""What linked clones are based on, kept from guests that would write to it: one write there spoils every clone."""
+"""What linked clones are based on, and what is being copied, kept from guests that would write to it.
+
+One write there spoils every clone, or the copy.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,21 @@ if TYPE_CHECKING:
 
 
 def check(hypervisor: Hypervisor, domain: Domain) -> None:
-    """Raise Conflict where *domain*, which is to be started, would write to what a disk of ours is based on."""
-    based = {
-        posixpath.normpath(kept.facts["backing"]): kept.ref
-        for _, kept in state.every(hypervisor, volumes.DISK)
-        if kept.facts.get("backing")
-    }
-    if not based:
+    """Raise Conflict where *domain*, to be started, would write to what a disk of ours is based on, or copied from."""
+    based, copied = {}, {}
+    for _, kept in state.every(hypervisor, volumes.DISK):
+        if kept.facts.get("backing"):
+            based[posixpath.normpath(kept.facts["backing"])] = kept.ref
+        if kept.new and kept.facts.get("origin"):
+            copied[posixpath.normpath(kept.facts["origin"])] = kept.ref
+    if not based and not copied:
         return
     for target, path in _written(hypervisor, domain):
+        if path in copied:
+            raise Conflict(
+                f"domain {domain.name}: {copied[path]} is being made from its disk {target}",
+                hint="it can start when that is done",
+            )
         if path in based:
             raise Conflict(
                 f"domain {domain.name}: {based[path]} is based on its disk {target}, and would be spoilt if it ran",

@@ -146,7 +146,10 @@ def _disk(
     volumes.check_owner(hypervisor, origin.pool, name, disk)
     declared = Declared(disk, obj, "virtctl clone")
     copied = None if linked else origin
-    return disk, making.fill(hypervisor, declared, origin.pool, document, copied, origin.capacity, guest=new)
+    return disk, making.fill(
+        hypervisor, declared, origin.pool, document, copied, origin.capacity, guest=new,
+        still=lambda: origins.check_still(hypervisor, origin.pool, origin.volume, disk),
+    )  # fmt: skip
 
 
 def _point(element: Any, volume: Volume, *, linked: bool) -> None:

@@ -133,7 +133,10 @@ def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: b
         return Result(Outcome.CREATED)
     document = _document(case, pool, origin, size, linked=linked)
     with keeping.alone(hypervisor, declared.ref):
-        making.fill(hypervisor, declared, pool, document, None if linked else origin, size)
+        making.fill(
+            hypervisor, declared, pool, document, None if linked else origin, size,
+            still=lambda: _origin(hypervisor, case, linked=linked),
+        )  # fmt: skip
     return Result(Outcome.CREATED)
 
 
@@ -143,7 +146,7 @@ def _origin(hypervisor: Hypervisor, case: Case, *, linked: bool) -> Origin | Non
         return origins.image(hypervisor, source["imageRef"], ref, case.pool)
     if "diskRef" in source:
         target = Ref(KIND, ref.namespace, str(source["diskRef"].get("name")))
-        return origins.disk(hypervisor, target, ref, linked=linked)
+        return origins.disk(hypervisor, target, ref, linked=linked and not source.get("keepGuestOff"))
     if "snapshotRef" in source:
         return origins.snapshot(hypervisor, source["snapshotRef"], ref)
     if linked:

@@ -11,7 +11,7 @@ from executor.hypervisor.errors import Conflict
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from executor.engine.objects import Ref
     from executor.engine.origins import Origin
@@ -29,15 +29,19 @@ def fill(
     size: int,
     *,
     guest: str = "",
+    still: Callable[[], object] = lambda: None,
 ) -> Volume:
     """Make the volume *document* of *size* bytes, a copy of *copied* if given, as *declared*'s; return it.
 
     That it is whole is written down last: what a kill leaves is made anew. For a *guest* that is to be made with it
-    that is left to `whole`. Raises KubevmmError.
+    that is left to `whole`. A guest that would write to *copied* is not started from when that is noted on; *still* is
+    called then, and raises where one runs already. Raises KubevmmError.
     """
     name = str(document["name"])
     key = volumes.key(pool, name)
     facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
+    if copied is not None:
+        facts["origin"] = copied.volume.path()
     before = state.load(hypervisor, volumes.DISK, key)
     if before is not None and before.new:
         _discard(hypervisor, declared.ref, pool, name)
@@ -48,6 +52,7 @@ def fill(
         )
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
     try:
+        still()
         volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
     except KubevmmError as error:
         if nothing_left(pool, (name,), error):

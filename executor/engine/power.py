@@ -137,9 +137,7 @@ def settle(hypervisor: Hypervisor, obj: Mapping[str, Any], domain: Domain, *, ne
     run = runs.Run() if new else runs.load(hypervisor, domain.uuid)
     todo = _todo(wanted, domain.state(), run, new=new)
     if todo == "start" and not new:
-        from executor.engine import bases  # noqa: PLC0415  (what lists guests needs none of it)
-
-        bases.check(hypervisor, domain)
+        _check(hypervisor, domain)
     if todo and not new:
         holds.release(domain)
     return _act(domain, todo)
@@ -168,6 +166,8 @@ def keep(
     if due > now:
         return _kept(hypervisor, domain, before, run, Settled(wait=due - now, held=held))
     try:
+        if todo == "start" and not new:
+            _check(hypervisor, domain)
         note = _act(domain, todo)
     except LibvirtError as error:
         if todo == "stop" or error.transient:
@@ -216,6 +216,12 @@ def _act(domain: Domain, todo: str) -> str:
             return ""
         return "asked to shut down"
     return ""
+
+
+def _check(hypervisor: Hypervisor, domain: Domain) -> None:
+    from executor.engine import bases  # noqa: PLC0415  (what lists guests needs none of it)
+
+    bases.check(hypervisor, domain)
 
 
 def _ask_at(run: Run) -> float:

@@ -57,6 +57,10 @@ class DiskSource(Struct):
             "given).size() == 1",
             "give exactly one of blank, imageRef, diskRef and snapshotRef",
         ),
+        Rule(
+            "!has(self.keepGuestOff) || (has(self.diskRef) && has(self.clone) && self.clone == 'Linked')",
+            "keepGuestOff goes with diskRef and clone Linked",
+        ),
     )
 
     blank: Annotated[Blank | None, doc("An empty volume.")] = None
@@ -68,6 +72,13 @@ class DiskSource(Struct):
         doc(
             "Full (the default) copies the data; Linked keeps what it is made from as its backing store, which must "
             "not change from then on, and takes room only for what is written."
+        ),
+    ] = None
+    keep_guest_off: Annotated[
+        bool | None,
+        doc(
+            "Of a linked clone of a disk that a guest writes to: true keeps that guest off for as long as this volume "
+            "stands on its disk; otherwise such a one is not made."
         ),
     ] = None
 

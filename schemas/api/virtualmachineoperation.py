@@ -20,6 +20,7 @@ from schemas.api.common import (
     Time,
     doc,
 )
+from schemas.api.virtualmachinedisk import CloneMode  # noqa: TC001  (msgspec reads the hints at run time)
 
 
 class OperationType(StrEnum):
@@ -35,6 +36,7 @@ class OperationType(StrEnum):
     RESUME = "Resume"
     SAVE = "Save"
     RESTORE = "Restore"
+    CLONE = "Clone"
     MIGRATE = "Migrate"
     DUMP = "Dump"
     INJECT_NMI = "InjectNMI"
@@ -119,6 +121,21 @@ class RestoreState(StrEnum):
     PAUSED = "Paused"
 
 
+class CloneParameters(Struct):
+    """What to make of the guest."""
+
+    needed = ("target",)
+
+    target: Annotated[str, doc("Name of the VirtualMachine to make, in the guest's namespace.", maxLength=200)]
+    mode: Annotated[
+        CloneMode | None,
+        doc(
+            "Full (the default): its disks are copies; Linked: they stand on the guest's, which is kept off for as "
+            "long as they do."
+        ),
+    ] = None
+
+
 class DumpParameters(Struct):
     """Where the guest's memory is written to."""
 
@@ -145,6 +162,7 @@ class VirtualMachineOperationSpec(Struct):
             "self.type == 'Restore' || !has(self.restore)",
             "restore goes with type Restore",
         ),
+        Rule("(self.type == 'Clone') == has(self.clone)", "type Clone needs clone, with target; no other has it"),
         Rule("(self.type == 'Dump') == has(self.dump)", "type Dump needs dump, with poolRef; no other has it"),
     )
 
@@ -153,8 +171,8 @@ class VirtualMachineOperationSpec(Struct):
         doc(
             "What to do: Start, Stop (ask the guest to shut down), PowerOff (cut its power), Restart (stop and "
             "start), Reset (as its button), SoftReboot (ask its system to reboot), Pause, Resume, Save (its memory to "
-            "disk, and off), Restore (go on from saved memory, or go back to a snapshot), Migrate, Dump (its memory) "
-            "or InjectNMI. The last three are refused for now."
+            "disk, and off), Restore (go on from saved memory, or go back to a snapshot), Clone (make another guest of "
+            "it, which is off), Migrate, Dump (its memory) or InjectNMI. The last three are refused for now."
         ),
     ]
     virtual_machine_ref: Annotated[OperationTarget, doc("The VirtualMachine that it is done to.")]
@@ -164,6 +182,7 @@ class VirtualMachineOperationSpec(Struct):
         RestoreParameters | None,
         doc("The snapshot to go back to, for Restore; without it, on from saved memory."),
     ] = None
+    clone: Annotated[CloneParameters | None, doc("What to make of it, for Clone.")] = None
     dump: Annotated[DumpParameters | None, doc("Where to write it, for Dump.")] = None
     active_deadline_seconds: Annotated[
         int | None, doc("From its creation on, how long it may take before it is given up.", minimum=1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Guests": ("get", "describe", "start", "stop", "diff"),
-    "Acts, each done once": ("restart", "reset", "softreboot", "pause", "resume", "save", "restore"),
+    "Acts, each done once": ("restart", "reset", "softreboot", "pause", "resume", "save", "restore", "clone"),
     "Estates": ("import",),
     "Documents": ("convert", "validate", "compare", "explain"),
     "kubectl virt itself": ("version",),
@@ -22,13 +22,13 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 OWN: Final[Mapping[str, tuple[str, str]]] = {
     **{name: (name, name) for name in SECTIONS["Guests"]},
     **{name: ("acts", name) for name in ("reset", "softreboot", "pause", "resume", "save")},
-    **{name: (name, name) for name in ("restart", "restore")},
+    **{name: (name, name) for name in ("restart", "restore", "clone")},
     "import": ("import_", "import_estate"),
 }
 """Those that are this package's: their modules and functions. The others need no cluster, and are virtctl's."""
 
 ON_NODE: Final = (
-    "console", "vnc", "ssh", "guest", "top", "disk", "nic", "media", "snapshot", "clone",
+    "console", "vnc", "ssh", "guest", "top", "disk", "nic", "media", "snapshot",
 )  # fmt: skip
 """Those that a guest's node does, with virtctl and its libvirt."""
 
