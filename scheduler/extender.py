@@ -10,12 +10,11 @@ import msgspec
 from aiohttp import web
 
 from scheduler import metrics
-from scheduler.filters import refusal
-from scheduler.scorers import score
+from scheduler.judge import Judge
 
 if TYPE_CHECKING:
     from scheduler.caches import Caches
-    from scheduler.demand import Demand
+    from scheduler.judge import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +47,16 @@ class _Arguments(msgspec.Struct, rename={"pod": "Pod", "nodenames": "NodeNames"}
     nodenames: list[str] | None = None
 
 
+class _Filtered(msgspec.Struct, rename="pascal"):
+    node_names: list[str]
+    failed_nodes: dict[str, str]
+
+
+class _Priority(msgspec.Struct, rename="pascal", gc=False):
+    host: str
+    score: int
+
+
 _DECODER: Final = msgspec.json.Decoder(_Arguments)
 
 
@@ -56,6 +65,7 @@ class Extender:
 
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
+        self._judge = Judge(caches.places)
 
     def app(self) -> web.Application:
         """Return the application with both verbs."""
@@ -68,48 +78,47 @@ class Extender:
         began = time.monotonic()
         arguments = await _arguments(request)
         names = arguments.nodenames or []
-        wanted, problem = self._demand(arguments.pod.metadata)
-        if wanted is None:
-            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
-            body = {"NodeNames": [], "FailedNodes": dict.fromkeys(names, problem)}
-        else:
-            fits, fails = self._sorted_out(wanted, names)
-            body = {"NodeNames": fits, "FailedNodes": fails}
+        verdict, problem = self._verdict(arguments.pod.metadata)
+        # No error: the guest may be in the cache a moment later, and the Pod is tried again.
+        found = self._sorted_out(verdict, names) if verdict else _Filtered([], dict.fromkeys(names, problem))
+        metrics.REFUSED.inc(len(found.failed_nodes))
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
-        return _json(body)
+        return _json(found)
 
     async def prioritize(self, request: web.Request) -> web.Response:
         """Answer how well each of the nodes suits the guest."""
         began = time.monotonic()
         arguments = await _arguments(request)
-        wanted, _ = self._demand(arguments.pod.metadata)
-        found = self._caches.nodes
-        body = [
-            {"Host": name, "Score": score(wanted, found[name], self._caches.places) if wanted and name in found else 0}
-            for name in arguments.nodenames or []
-        ]
+        names = arguments.nodenames or []
+        verdict, _ = self._verdict(arguments.pod.metadata)
+        nodes = self._caches.nodes
+        if verdict:
+            score = verdict.score
+            body = [_Priority(name, score(nodes[name]) if name in nodes else 0) for name in names]
+        else:
+            body = [_Priority(name, 0) for name in names]
         metrics.SECONDS.labels("prioritize").observe(time.monotonic() - began)
         return _json(body)
 
-    def _demand(self, pod: _Metadata) -> tuple[Demand | None, str]:
+    def _verdict(self, pod: _Metadata) -> tuple[Verdict | None, str]:
         owner = next((each for each in pod.owner_references or () if each.controller and each.kind == GUEST), None)
         if owner is None:
             return None, f"the Pod is no {GUEST}'s"
         found = self._caches.demand(pod.namespace, owner.name)
-        return found, "" if found is not None else f"there is no {GUEST} {owner.name}"
+        return (self._judge.of(found), "") if found is not None else (None, f"there is no {GUEST} {owner.name}")
 
-    def _sorted_out(self, wanted: Demand, names: list[str]) -> tuple[list[str], dict[str, str]]:
+    def _sorted_out(self, verdict: Verdict, names: list[str]) -> _Filtered:
         fits: list[str] = []
         fails: dict[str, str] = {}
+        nodes, refusal = self._caches.nodes, verdict.refusal
         for name in names:
-            node = self._caches.nodes.get(name)
-            why = refusal(wanted, node, self._caches.places) if node is not None else _ABSENT
+            node = nodes.get(name)
+            why = refusal(node) if node is not None else _ABSENT
             if why:
                 fails[name] = why
             else:
                 fits.append(name)
-        metrics.REFUSED.inc(len(fails))
-        return fits, fails
+        return _Filtered(fits, fails)
 
 
 async def _arguments(request: web.Request) -> _Arguments:
