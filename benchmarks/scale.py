@@ -114,12 +114,15 @@ async def _measure(cluster: Cluster, load: Load) -> Result:
         manager.cache(NODES).subscribe(_reporting(ready))
         stop = asyncio.Event()
         following = asyncio.create_task(manager.run(stop))
+        began = time.monotonic()
         await _until(lambda: len(ready), load.nodes, 300, cluster)
+        _tell(f"{load.nodes} nodes report after {time.monotonic() - began:.0f} s")
         # The extender hears of it when we do; its word is what counts.
         await asyncio.sleep(2)
         idle, _, before, worked = _uses(cluster), cluster.audit.read(), await writing(session), busy()
         began = time.monotonic()
         created = await _make(client, load)
+        _tell(f"{load.guests} guests made in {time.monotonic() - began:.0f} s, {len(running)} run")
         await _until(lambda: len(running), load.guests, 600, cluster)
         whole = time.monotonic() - began
         share = (busy() - worked) / whole / (os.cpu_count() or 1)
@@ -181,6 +184,10 @@ async def _until(count: Callable[[], int], wanted: int, patience: float, cluster
         if time.monotonic() > end:
             raise TimeoutError(f"{now} of {wanted}, and for {patience:.0f} s none more{cluster.logs()}")
         await asyncio.sleep(0.05)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _uses(cluster: Cluster) -> dict[str, Use]:

@@ -108,7 +108,8 @@ def _one(value: T) -> T:
 
 
 def _set(words: Iterable[str]) -> frozenset[str]:
-    return _one(frozenset(words))
+    found: frozenset[str] = _one(frozenset(words))
+    return found
 
 
 def _full(running: int, most: int | None) -> str:
