@@ -47,13 +47,14 @@ CAPACITY: Final = {"cpu": "10k", "memory": "10Ti", "pods": "10k"}
 
 
 class Cluster:
-    """A context manager: etcd, kube-apiserver with an audit log, and what `yamls/` installs.
+    """A context manager: etcd, kube-apiserver with an audit log and *arguments*, and what `yamls/` installs.
 
     ``pids`` are the processes by name, those of one kind with a number behind it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
+        self._arguments = arguments
         self.pids: dict[str, int] = {}
         self._stack = contextlib.ExitStack()
         self.audit = Audit(folder / "audit.jsonl")
@@ -64,7 +65,7 @@ class Cluster:
         arguments = (
             f"--audit-policy-file={self.folder / 'policy.json'}", f"--audit-log-path={self.audit.path}",
             # It is read to its end: a second file would not be.
-            "--audit-log-maxsize=16384",
+            "--audit-log-maxsize=16384", *self._arguments,
         )  # fmt: skip
         plane = ControlPlane(self.folder / "plane", binaries=self._binaries, apiserver_arguments=arguments)
         try:
@@ -170,17 +171,21 @@ class Cluster:
         self.pids[name] = self._stack.enter_context(_running(self.folder, module, arguments, kubeconfig))
 
 
-async def machine(client: Client, name: str, capacity: Mapping[str, str]) -> None:
+async def machine(
+    client: Client,
+    name: str,
+    capacity: Mapping[str, str],
+    labels: Mapping[str, str] | None = None,
+    spec: Mapping[str, Any] | None = None,
+) -> None:
     """Make the Kubernetes Node *name*, ready as its kubelet would say."""
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
-    made = await client.create(
-        MACHINES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
-    )
+    known = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **(labels or {})}
+    metadata = {"name": name, "labels": known}
     conditions = [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}]
     status = {"capacity": capacity, "allocatable": capacity, "conditions": conditions}
-    await client.patch(MACHINES, made.key, {"status": status}, subresource="status")
+    made = await client.create(MACHINES, {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": status})
     # The API server taints a new node until a controller sees that it is ready; none runs here.
-    await client.patch(MACHINES, made.key, {"spec": {"taints": None}})
+    await client.patch(MACHINES, made.key, {"spec": {"taints": None, **(spec or {})}})
 
 
 @contextlib.contextmanager
