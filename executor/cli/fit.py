@@ -16,7 +16,7 @@ from schemas.errors import KubevmmError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scheduler.fit import Fit
+    from scheduler.fit import Fit, Guest
 
 _LISTED = 10
 
@@ -81,13 +81,18 @@ def fit(
     wanted = [guest for guest in estate.guests if guest.name not in cluster.there]
     if anywhere:
         wanted = [replace(guest, node="") for guest in wanted]
-    wanted.sort(key=lambda guest: (-guest.requests["memory"], -guest.requests["cpu"], guest.name))
+    wanted.sort(key=lambda guest: (-_bytes(guest), -guest.requests["cpu"], guest.name))
     there = {guest.name: cluster.there[guest.name] for guest in estate.guests if guest.name in cluster.there}
     disks = Places({**estate.disks, **cluster.disks})
     done = place(wanted, cluster.nodes, disks, ignored=frozenset(ignore or ()))
     typer.echo(tables.as_json(_json(done, there)) if output is Report.json else _text(done, there))
     if done.left:
         raise typer.Exit(1)
+
+
+def _bytes(guest: Guest) -> int:
+    """Return the bytes of all memory that a guest takes, of whatever pages."""
+    return sum(count for name, count in guest.requests.items() if name == "memory" or name.startswith("hugepages-"))
 
 
 def _text(done: Fit, there: Mapping[str, str]) -> str:

@@ -106,8 +106,7 @@ def estate() -> list[dict[str, Any]]:
     out = []
     for group, domain in GROUPS.items():
         for number in range(5):
-            memory = "4Gi" if group == "f-huge" else "3Gi"
-            base = {"type": "kvm", "memory": memory, "vcpu": {"value": 3}}
+            base = {"type": "kvm", "memory": "3Gi", "vcpu": {"value": 3}}
             out.append(_guest(f"{group}-{number}", {**base, **domain}, SPECS.get(group, {})))
     out += [
         _guest(f"z-{number:02}", {"type": "kvm", "memory": "512Mi", "vcpu": {"value": 1}}, {})
