@@ -34,6 +34,10 @@ class Judge:
         self._ignored = ignored
         self._known: OrderedDict[Demand, _Kind] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Return how many kinds of guests are remembered."""
+        return len(self._known)
+
     def of(self, demand: Demand) -> Verdict:
         """Return what is to be said of a guest that asks for *demand*, as long as no disk moves."""
         kind = replace(demand, disks=_NO_DISKS) if demand.disks else demand
