@@ -79,11 +79,15 @@ class Extender:
         arguments = await _arguments(request)
         names = arguments.nodenames or []
         verdict, problem = self._verdict(arguments.pod.metadata)
-        # No error: the guest may be in the cache a moment later, and the Pod is tried again.
-        found = self._sorted_out(verdict, names) if verdict else _Filtered([], dict.fromkeys(names, problem))
-        metrics.REFUSED.inc(len(found.failed_nodes))
+        if verdict:
+            fails = verdict.refusals(self._caches.nodes, names, _ABSENT)
+            fits = [name for name in names if name not in fails] if fails else names
+        else:
+            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
+            fails, fits = dict.fromkeys(names, problem), []
+        metrics.REFUSED.inc(len(fails))
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
-        return _json(found)
+        return _json(_Filtered(fits, fails))
 
     async def prioritize(self, request: web.Request) -> web.Response:
         """Answer how well each of the nodes suits the guest."""
@@ -91,12 +95,8 @@ class Extender:
         arguments = await _arguments(request)
         names = arguments.nodenames or []
         verdict, _ = self._verdict(arguments.pod.metadata)
-        nodes = self._caches.nodes
-        if verdict:
-            score = verdict.score
-            body = [_Priority(name, score(nodes[name]) if name in nodes else 0) for name in names]
-        else:
-            body = [_Priority(name, 0) for name in names]
+        scores = verdict.scores(self._caches.nodes, names) if verdict else [0] * len(names)
+        body = list(map(_Priority, names, scores))
         metrics.SECONDS.labels("prioritize").observe(time.monotonic() - began)
         return _json(body)
 
@@ -106,19 +106,6 @@ class Extender:
             return None, f"the Pod is no {GUEST}'s"
         found = self._caches.demand(pod.namespace, owner.name)
         return (self._judge.of(found), "") if found is not None else (None, f"there is no {GUEST} {owner.name}")
-
-    def _sorted_out(self, verdict: Verdict, names: list[str]) -> _Filtered:
-        fits: list[str] = []
-        fails: dict[str, str] = {}
-        nodes, refusal = self._caches.nodes, verdict.refusal
-        for name in names:
-            node = nodes.get(name)
-            why = refusal(node) if node is not None else _ABSENT
-            if why:
-                fails[name] = why
-            else:
-                fits.append(name)
-        return _Filtered(fits, fails)
 
 
 async def _arguments(request: web.Request) -> _Arguments:

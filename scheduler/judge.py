@@ -13,6 +13,8 @@ from scheduler.filters import OF_ONE, disks, refusal
 from scheduler.scorers import general, local, rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from scheduler.demand import Demand
     from scheduler.places import Places
     from scheduler.supply import Supply
@@ -74,13 +76,26 @@ class Verdict:
         """Return why the node *supply* cannot run the guest; empty if it can."""
         if self._ready and supply.ready:
             return supply.ready
-        known = self._known.refusals
-        why = known.get(supply.alike)
+        why = self._known.refusals.get(supply.alike)
         if why is None:
-            if len(known) >= _MOST:
-                known.clear()
-            why = known[supply.alike] = refusal(self._demand, supply, self._places, self._ignored.union(OF_ONE))
+            why = self._refusal(supply)
         return why or (disks.refuses(self._demand, supply, self._places) if self._disks else "")
+
+    def refusals(self, nodes: Mapping[str, Supply], names: Iterable[str], absent: str) -> dict[str, str]:
+        """Return why those of *names* that cannot run the guest cannot: what is not among *nodes* is *absent*."""
+        known, quick, out = self._known.refusals, self._ready and not self._disks, {}
+        for name in names:
+            node = nodes.get(name)
+            if node is None:
+                out[name] = absent
+            # What `refusal` does, without a call for each of hundreds of nodes.
+            elif (why := node.ready or known.get(node.alike) if quick else None) is None:
+                why = self.refusal(node)
+                if why:
+                    out[name] = why
+            elif why:
+                out[name] = why
+        return out
 
     def score(self, supply: Supply) -> int:
         """Return how well the node *supply* suits the guest, from 0 to BEST."""
@@ -90,6 +105,25 @@ class Verdict:
         if not self._demand.disks:
             return known[2]
         return rounded(known[1] + local(self._demand, supply, self._places))
+
+    def scores(self, nodes: Mapping[str, Supply], names: Iterable[str]) -> list[int]:
+        """Return that for each of *names*; 0 for what is not among *nodes*."""
+        known, quick, out = self._known.scores, not self._demand.disks, []
+        for name in names:
+            node, entry = nodes.get(name), known.get(name) if quick else None
+            if entry is not None and entry[0] is node:
+                out.append(entry[2])
+            else:
+                out.append(self.score(node) if node is not None else 0)
+        return out
+
+    def _refusal(self, supply: Supply) -> str:
+        known = self._known.refusals
+        if len(known) >= _MOST:
+            known.clear()
+        why = refusal(self._demand, supply, self._places, self._ignored.union(OF_ONE))
+        known[supply.alike] = why
+        return why
 
     def _score(self, supply: Supply) -> tuple[Supply, float, int]:
         if len(self._known.scores) >= _MOST:

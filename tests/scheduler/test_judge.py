@@ -25,6 +25,7 @@ NODES = [
         changed(changed(NODE, "metadata.name", "n6"), "status.allocated.memory", "60Gi"),
     )
 ]
+BY_NAME = {node.name: node for node in NODES}
 GUESTS = {
     "as it is": GUEST,
     **{name: changed(GUEST, where, value) for name, (where, value) in FITS.items()},
@@ -47,6 +48,11 @@ def test_whatever_was_asked_before_the_answers_are_those_of_the_filters_and_scor
             verdict = judge.of(wanted)
             said = [(bool(verdict.refusal(node)), verdict.score(node)) for node in NODES]
             assert said == [(bool(refusal(wanted, node, PLACES)), score(wanted, node, PLACES)) for node in NODES]
+            # And of all at once.
+            fails = verdict.refusals(BY_NAME, [*BY_NAME, "gone"], "is not there")
+            each_one = {node.name: verdict.refusal(node) for node in NODES if verdict.refusal(node)}
+            assert fails == {**each_one, "gone": "is not there"}
+            assert verdict.scores(BY_NAME, [*BY_NAME, "gone"]) == [*(mark for _, mark in said), 0]
 
 
 def test_a_node_that_changes_is_judged_as_it_is_now() -> None:
