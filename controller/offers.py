@@ -29,18 +29,25 @@ class Offers:
 
     def __init__(self, manager: Manager) -> None:
         self._nodes: dict[str, str] = {}
+        self._word = ""
         manager.cache(NODES).subscribe(self._take)
 
     @property
     def word(self) -> str:
         """What all nodes offer now, in characters that a label may have."""
-        return _digest(sorted(self._nodes.items()))
+        # Asked for with each Pod, and changed by few of the things that nodes say.
+        self._word = self._word or _digest(sorted(self._nodes.items()))
+        return self._word
 
     def _take(self, delta: Delta) -> None:
-        if delta.new is None:
-            self._nodes.pop(delta.object.key.name, None)
+        name = delta.object.key.name
+        before, now = self._nodes.get(name), of_node(delta.new) if delta.new is not None else None
+        if now is None:
+            self._nodes.pop(name, None)
         else:
-            self._nodes[delta.new.key.name] = of_node(delta.new)
+            self._nodes[name] = now
+        if now != before:
+            self._word = ""
 
 
 def of_node(node: Object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kube.object import Key
 from kube.resource import Resource
 from scheduler.demand import Demand, demand
-from scheduler.places import Place, Places
+from scheduler.places import Place, Places, place
 from scheduler.supply import supply
 
 if TYPE_CHECKING:
@@ -73,7 +73,4 @@ def _follow(into: dict[Any, Any], key: Callable[[Object], Any], read: Callable[[
 
 
 def _place(disk: Mapping[str, Any]) -> Place:
-    spec, status = disk.get("spec") or {}, disk.get("status") or {}
-    ref = spec.get("poolRef")
-    pool = (str(ref.get("namespace") or disk["metadata"]["namespace"]), str(ref["name"])) if ref else None
-    return Place(str(status.get("nodeName") or ""), pool)
+    return place(disk, str(disk["metadata"]["namespace"]))

@@ -10,12 +10,11 @@ import msgspec
 from aiohttp import web
 
 from scheduler import metrics
-from scheduler.filters import refusal
-from scheduler.scorers import score
+from scheduler.judge import Judge
 
 if TYPE_CHECKING:
     from scheduler.caches import Caches
-    from scheduler.demand import Demand
+    from scheduler.judge import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +48,18 @@ class _Arguments(msgspec.Struct, rename={"pod": "Pod", "nodenames": "NodeNames",
     victims: dict[str, Any] | None = None
 
 
+class _Filtered(msgspec.Struct, rename="pascal"):
+    """What a node has not does not come by ending what runs there: nobody is to be preempted for it."""
+
+    node_names: list[str]
+    failed_and_unresolvable_nodes: dict[str, str]
+
+
+class _Priority(msgspec.Struct, rename="pascal", gc=False):
+    host: str
+    score: int
+
+
 _DECODER: Final = msgspec.json.Decoder(_Arguments)
 
 
@@ -57,6 +68,7 @@ class Extender:
 
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
+        self._judge = Judge(caches.places)
 
     def app(self) -> web.Application:
         """Return the application with all verbs."""
@@ -70,27 +82,24 @@ class Extender:
         began = time.monotonic()
         arguments = await _arguments(request)
         names = arguments.nodenames or []
-        wanted, problem = self._demand(arguments.pod.metadata)
-        if wanted is None:
-            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
-            fits, fails = list[str](), dict.fromkeys(names, problem)
+        verdict, problem = self._verdict(arguments.pod.metadata)
+        if verdict:
+            fits, fails = self._sorted_out(verdict, names)
         else:
-            fits, fails = self._sorted_out(wanted, names)
-        # What a node has not does not come by ending what runs there: nobody is to be preempted for it.
-        body = {"NodeNames": fits, "FailedAndUnresolvableNodes": fails}
+            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
+            fits, fails = [], dict.fromkeys(names, problem)
+        metrics.REFUSED.inc(len(fails))
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
-        return _json(body)
+        return _json(_Filtered(fits, fails))
 
     async def prioritize(self, request: web.Request) -> web.Response:
         """Answer how well each of the nodes suits the guest."""
         began = time.monotonic()
         arguments = await _arguments(request)
-        wanted, _ = self._demand(arguments.pod.metadata)
-        found = self._caches.nodes
-        body = [
-            {"Host": name, "Score": score(wanted, found[name], self._caches.places) if wanted and name in found else 0}
-            for name in arguments.nodenames or []
-        ]
+        names = arguments.nodenames or []
+        verdict, _ = self._verdict(arguments.pod.metadata)
+        scores = verdict.scores(self._caches.nodes, names) if verdict else [0] * len(names)
+        body = list(map(_Priority, names, scores))
         metrics.SECONDS.labels("prioritize").observe(time.monotonic() - began)
         return _json(body)
 
@@ -99,30 +108,22 @@ class Extender:
         began = time.monotonic()
         arguments = await _arguments(request)
         victims = arguments.victims or {}
-        wanted, _ = self._demand(arguments.pod.metadata)
-        fits = self._sorted_out(wanted, list(victims))[0] if wanted is not None else []
+        verdict, _ = self._verdict(arguments.pod.metadata)
+        fits = self._sorted_out(verdict, list(victims))[0] if verdict else []
         metrics.SECONDS.labels("preempt").observe(time.monotonic() - began)
         return _json({"NodeNameToMetaVictims": {name: victims[name] for name in fits}})
 
-    def _demand(self, pod: _Metadata) -> tuple[Demand | None, str]:
+    def _sorted_out(self, verdict: Verdict, names: list[str]) -> tuple[list[str], dict[str, str]]:
+        """Return those of *names* on which the guest can run, and of each other one why not."""
+        fails = verdict.refusals(self._caches.nodes, names, _ABSENT)
+        return [name for name in names if name not in fails] if fails else names, fails
+
+    def _verdict(self, pod: _Metadata) -> tuple[Verdict | None, str]:
         owner = next((each for each in pod.owner_references or () if each.controller and each.kind == GUEST), None)
         if owner is None:
             return None, f"the Pod is no {GUEST}'s"
         found = self._caches.demand(pod.namespace, owner.name)
-        return found, "" if found is not None else f"there is no {GUEST} {owner.name}"
-
-    def _sorted_out(self, wanted: Demand, names: list[str]) -> tuple[list[str], dict[str, str]]:
-        fits: list[str] = []
-        fails: dict[str, str] = {}
-        for name in names:
-            node = self._caches.nodes.get(name)
-            why = refusal(wanted, node, self._caches.places) if node is not None else _ABSENT
-            if why:
-                fails[name] = why
-            else:
-                fits.append(name)
-        metrics.REFUSED.inc(len(fails))
-        return fits, fails
+        return (self._judge.of(found), "") if found is not None else (None, f"there is no {GUEST} {owner.name}")
 
 
 async def _arguments(request: web.Request) -> _Arguments:

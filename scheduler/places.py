@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,3 +22,11 @@ class Places:
     """The disks by namespace and name."""
 
     disks: Mapping[tuple[str, str], Place] = field(default_factory=dict)
+
+
+def place(disk: Mapping[str, Any], namespace: str) -> Place:
+    """Return where the VirtualMachineDisk *disk*, of *namespace*, is."""
+    spec, status = disk.get("spec") or {}, disk.get("status") or {}
+    ref = spec.get("poolRef")
+    pool = (str(ref.get("namespace") or namespace), str(ref["name"])) if ref else None
+    return Place(str(status.get("nodeName") or ""), pool)

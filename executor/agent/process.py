@@ -21,14 +21,26 @@ _ENDS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _SIGNALS: Final = _ENDS | {signal.SIGHUP}
 
 
-class Signals:
+class Orders:
+    """What an agent is told by signals: ``stopped`` once it is to end, and the number of each that came."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.came: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def stop(self) -> None:
+        """End the agent, as SIGTERM does."""
+        self.stopped.set()
+        self.came.put(signal.SIGTERM)
+
+
+class Signals(Orders):
     """Signals, taken by a thread that waits for them: nothing else is interrupted, and nothing polls."""
 
     def __init__(self) -> None:
         # Before any other thread is made, which all inherit it.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        self.stopped = threading.Event()
-        self.came: queue.SimpleQueue[int] = queue.SimpleQueue()
+        super().__init__()
         threading.Thread(target=self._take, name="signals", daemon=True).start()
 
     def _take(self) -> None:
@@ -39,7 +51,7 @@ class Signals:
             self.came.put(number)
 
 
-def opened(hypervisor: Hypervisor, signals: Signals) -> bool:
+def opened(hypervisor: Hypervisor, signals: Orders) -> bool:
     """Open the connection, however long that takes; return whether nobody stopped us meanwhile."""
     try:
         hypervisor.connection.open()
@@ -57,7 +69,7 @@ def opened(hypervisor: Hypervisor, signals: Signals) -> bool:
     return not signals.stopped.is_set()
 
 
-def attend(agent: Agent, signals: Signals) -> None:
+def attend(agent: Agent, signals: Orders) -> None:
     """Do what signals say, and show the service manager that we live, until one says to end."""
     pause = watchdog()
     while True:

@@ -11,11 +11,12 @@ import typer
 
 from executor.cli import tables
 from executor.cli.options import Report
-from schemas.errors import InputError, KubevmmError
+from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
-    from analyser.files import Source
-    from scheduler.fit import Fit, Guest, Node
+    from collections.abc import Mapping
+
+    from scheduler.fit import Fit, Guest
 
 _LISTED = 10
 
@@ -26,127 +27,95 @@ def fit(
     ],
     *,
     nodes: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--nodes",
             metavar="FILE",
-            help="VirtualMachineNodes, Kubernetes Nodes or both: what `kubectl get vmnode,node -o yaml` prints.",
+            help="Nodes and what runs on them: what `kubectl get vmnode,node,pod,vmdisk -A -o yaml` prints.",
         ),
-    ],
+    ] = None,
+    context: Annotated[
+        str, typer.Option("--context", metavar="NAME", help="The kubeconfig's context whose cluster is asked instead.")
+    ] = "",
+    kubeconfig: Annotated[
+        str,
+        typer.Option("--kubeconfig", metavar="FILE", help="By default KUBECONFIG's, a Pod's own, or ~/.kube/config."),
+    ] = "",
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="FILTER", help="A filter not to ask, such as network.")
     ] = None,
     anywhere: Annotated[bool, typer.Option("--anywhere", help="As if no guest named a node in spec.nodeName.")] = False,
     output: tables.Output = Report.text,
 ) -> None:
-    """Say whether guests would fit on nodes, offline, by the scheduler's own filters; and what is left over.
+    """Say whether guests would fit on a cluster's nodes, by the scheduler's own filters; and what is left over.
 
-    Guests are placed one after the other, the largest first, on nodes that are taken to be empty of guests. Affinity,
-    taints and topology spread are not looked at. A Kubernetes Node without a VirtualMachineNode is judged by its room.
+    Without --nodes the cluster itself is asked, by the current context or --context; nothing is changed on it. Guests
+    are placed one after the other, the largest first, beside the Pods that are there; guests that have their placement
+    Pod already keep it. Taints, nodeSelector and required node affinity count; affinity between guests and topology
+    spread do not. A Node without a VirtualMachineNode is judged by its room, a VirtualMachineNode alone by what it has.
 
     \b
     Examples:
-      kubectl get vmnode,node -o yaml > nodes.yaml
-      virtctl fit guests/ --nodes nodes.yaml --anywhere
-      virtctl fit guests/ --nodes nodes.yaml --ignore network --ignore storage -o json
+      virtctl fit guests/ --anywhere
+      virtctl fit guests/ --context production --ignore network -o json
+      kubectl get vmnode,node,pod,vmdisk -A -o yaml > nodes.yaml; virtctl fit guests/ --nodes nodes.yaml
     """
     from analyser import files
+    from executor.cli import fitting
     from executor.cli.parallel import each
     from scheduler.filters import FILTERS
     from scheduler.fit import fit as place
+    from scheduler.places import Places
 
     for name in ignore or ():
         if name not in FILTERS:
             raise KubevmmError(f"{name} is no filter", hint=f"they are: {', '.join(FILTERS)}")
-    read = [guest for part in each(_guests, list(files.sources(guests)), 0) for guest in part]
-    if not read:
+    if nodes is not None and (context or kubeconfig):
+        raise KubevmmError("--nodes reads a file, and --context asks a cluster", hint="give one of them")
+    estate = fitting.estate(each(fitting.read, list(files.sources(guests)), 0))
+    if not estate.guests:
         raise KubevmmError("no VirtualMachine to place", hint="SRC is what `virtctl import` wrote")
+    cluster = fitting.from_file(nodes) if nodes is not None else fitting.from_server(context, kubeconfig)
+    if not cluster.nodes:
+        raise KubevmmError("the cluster has no nodes", hint="--nodes FILE says of others")
+    wanted = [guest for guest in estate.guests if guest.name not in cluster.there]
     if anywhere:
-        read = [replace(guest, node="") for guest in read]
-    found = _nodes(nodes)
-    read.sort(key=lambda guest: (-guest.requests.get("memory", 0), -guest.requests["cpu"], guest.name))
-    done = place(read, found, ignored=frozenset(ignore or ()))
-    typer.echo(tables.as_json(_json(done)) if output is Report.json else _text(done))
+        wanted = [replace(guest, node="") for guest in wanted]
+    wanted.sort(key=lambda guest: (-_bytes(guest), -guest.requests["cpu"], guest.name))
+    there = {guest.name: cluster.there[guest.name] for guest in estate.guests if guest.name in cluster.there}
+    disks = Places({**estate.disks, **cluster.disks})
+    done = place(wanted, cluster.nodes, disks, ignored=frozenset(ignore or ()))
+    typer.echo(tables.as_json(_json(done, there)) if output is Report.json else _text(done, there))
     if done.left:
         raise typer.Exit(1)
 
 
-def _guests(source: Source) -> list[Guest]:
-    """Return the guests in one file."""
-    from analyser import documents, files, yamlreader
-    from scheduler.demand import demand
-    from scheduler.fit import Guest
-    from schemas.requests import requests
-
-    out = []
-    text = yamlreader.decode(files.read(source), str(source))
-    for document in yamlreader.iter_documents(text, file=str(source)):
-        for obj in documents.objects(document):
-            if obj.get("kind") != "VirtualMachine" or obj.get("apiVersion") != documents.GROUP:
-                continue
-            metadata, spec = obj.get("metadata") or {}, obj.get("spec") or {}
-            name = f"{metadata.get('namespace') or 'default'}/{metadata.get('name')}"
-            selector = tuple(sorted((str(k), str(v)) for k, v in (spec.get("nodeSelector") or {}).items()))
-            domain = spec.get("domain") or {}
-            try:
-                out.append(Guest(name, demand(obj), requests(domain), str(spec.get("nodeName") or ""), selector))
-            except (TypeError, ValueError, AttributeError):
-                raise InputError(
-                    f"{name} cannot be understood", file=str(source), hint="`virtctl validate` says what is wrong"
-                ) from None
-    return out
+def _bytes(guest: Guest) -> int:
+    """Return the bytes of all memory that a guest takes, of whatever pages."""
+    return sum(count for name, count in guest.requests.items() if name == "memory" or name.startswith("hugepages-"))
 
 
-def _nodes(path: Path) -> list[Node]:
-    from analyser import documents, files, yamlreader
-    from scheduler.fit import Node
-    from scheduler.supply import supply
-    from schemas.quantities import in_bytes
-
-    text = yamlreader.decode(files.read(files.Source(path, Path(path.name))), str(path))
-    ours: dict[str, dict[str, Any]] = {}
-    theirs: dict[str, dict[str, Any]] = {}
-    for document in yamlreader.iter_documents(text, file=str(path)):
-        for obj in documents.objects(document):
-            kept = {"VirtualMachineNode": ours, "Node": theirs}.get(str(obj.get("kind")))
-            if kept is not None:
-                kept[str((obj.get("metadata") or {}).get("name"))] = obj
-    if not ours and not theirs:
-        raise InputError("no VirtualMachineNode and no Node", file=str(path), hint="`kubectl get vmnode,node -o yaml`")
-    out = []
-    for name in sorted(ours.keys() | theirs.keys()):
-        node = theirs.get(name) or {}
-        room = (node or ours[name]).get("status", {}).get("allocatable") or {}
-        allocatable = {key: _cpus(value) if key == "cpu" else in_bytes(value) for key, value in room.items()}
-        known = supply(ours[name]) if name in ours else None
-        out.append(Node(name, known, allocatable, (node.get("metadata") or {}).get("labels") or {}))
-    return out
-
-
-def _cpus(value: object) -> int:
-    """Return whole CPUs: a guest takes no part of one."""
-    text = str(value)
-    return int(text[:-1]) // 1000 if text.endswith("m") else int(float(text))
-
-
-def _text(done: Fit) -> str:
+def _text(done: Fit, there: Mapping[str, str]) -> str:
     from executor.cli.tables import size, table
 
     rows = [
         (
-            node.name, len(node.guests), f"{node.taken['cpu']} of {node.allocatable.get('cpu', 0)}",
+            node.name, len(node.guests), f"{_cpus(node.taken['cpu'])} of {_cpus(node.allocatable.get('cpu', 0))}",
             f"{size(node.taken['memory'])} of {size(node.allocatable.get('memory', 0))}",
         )
         for node in done.nodes
     ]  # fmt: skip
     lines = [table(("NODE", "GUESTS", "CPU", "MEMORY"), rows), ""]
-    whole = len(done.placed) + len(done.left)
-    lines.append(f"{len(done.placed)} of {whole} guests fit on {len(done.nodes)} nodes")
-    alike = Counter(_why(why) for why in done.left.values())
-    for why, count in alike.most_common():
-        names = [name for name, said in done.left.items() if _why(said) == why]
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        lines += [f"{count} left over: {why}", f"  {', '.join(names[:_LISTED])}{more}"]
+    whole = len(done.placed) + len(done.left) + len(there)
+    lines.append(f"{len(done.placed) + len(there)} of {whole} guests fit on {len(done.nodes)} nodes")
+    if there:
+        lines.append(f"{len(there)} of them have their place already")
+    names: dict[str, list[str]] = {}
+    for name, why in done.left.items():
+        names.setdefault(_why(why), []).append(name)
+    for said, found in sorted(names.items(), key=lambda one: -len(one[1])):
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        lines += [f"{len(found)} left over: {said}", f"  {', '.join(found[:_LISTED])}{more}"]
     return "\n".join(lines)
 
 
@@ -154,12 +123,26 @@ def _why(why: Counter[str]) -> str:
     return "; ".join(f"{count} nodes: {text}" for text, count in sorted(why.items(), key=lambda one: (-one[1], one[0])))
 
 
-def _json(done: Fit) -> dict[str, Any]:
+def _json(done: Fit, there: Mapping[str, str]) -> dict[str, Any]:
     return {
         "nodes": [
-            {"name": node.name, "guests": node.guests, "taken": dict(node.taken), "allocatable": dict(node.allocatable)}
+            {
+                "name": node.name,
+                "guests": node.guests,
+                "taken": _whole(node.taken),
+                "allocatable": _whole(node.allocatable),
+            }
             for node in done.nodes
         ],
-        "placed": done.placed,
+        "placed": {**there, **done.placed},
+        "there": sorted(there),
         "leftOver": {name: dict(why) for name, why in done.left.items()},
     }
+
+
+def _whole(amounts: Mapping[str, int]) -> dict[str, int | float]:
+    return {name: _cpus(count) if name == "cpu" else count for name, count in amounts.items()}
+
+
+def _cpus(thousandths: int) -> int | float:
+    return thousandths // 1000 if thousandths % 1000 == 0 else thousandths / 1000

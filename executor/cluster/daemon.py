@@ -15,7 +15,7 @@ from executor.agent.agent import RESYNC, WORKERS, Agent
 from executor.agent.health import Health
 from executor.agent.metrics import Metrics
 from executor.agent.notify import notify
-from executor.agent.process import Signals, attend, opened
+from executor.agent.process import Orders, Signals, attend, opened
 from executor.cluster.identity import NodeCredentials
 from executor.cluster.link import Link
 from executor.cluster.operations import Operations
@@ -65,10 +65,14 @@ def run(options: Options) -> None:
     Raises KubevmmError where it cannot begin: no way to an API server, another agent, no permission.
     """
     logs.configure(options.level)
-    signals = Signals()
+    keep(options, Signals())
+
+
+def keep(options: Options, orders: Orders) -> None:
+    """Do that until *orders* say to stop: of one node, of which a process may have several, each in a thread."""
     server = asyncio.run(configuration.load(options.kubeconfig or None, options.context or None))
     hypervisor = Hypervisor(options.uri, node=options.node)
-    if not opened(hypervisor, signals):
+    if not opened(hypervisor, orders):
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(hypervisor)
@@ -114,7 +118,7 @@ def run(options: Options) -> None:
             options.node, hypervisor.connection.uri, server.server, extra={"event": "started"},
         )  # fmt: skip
         notify("READY=1", f"STATUS=Keeping the guests of {options.node}")
-        attend(agent, signals)
+        attend(agent, orders)
         logger.info("stopping; guests run on", extra={"event": "stopping"})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scheduler.filters import cpu, devices, firmware, huge_pages, machine, network, readiness, storage, topology
+from scheduler.filters import cpu, devices, disks, firmware, huge_pages, machine, network, readiness, storage, topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -25,8 +25,13 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "devices": devices.refuses,
     "huge pages": huge_pages.refuses,
     "topology": topology.refuses,
+    "disks": disks.refuses,
 }
 """In the order in which they are asked: the first that refuses says why."""
+
+
+OF_ONE: Final = ("readiness", "disks")
+"""Filters that look at what a node has for itself, or a guest: the others say the same of all that are alike."""
 
 
 def refusal(demand: Demand, supply: Supply, places: Places, ignored: Container[str] = ()) -> str:

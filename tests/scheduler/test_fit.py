@@ -50,7 +50,7 @@ def test_guests_go_where_there_is_room_and_the_rest_is_left_over(tmp_path: Path)
     # Two vCPUs and 4 GiB each: three fit into 7.9 CPUs, one less than into the memory.
     found = fit(guests(tmp_path / "vms", 5), nodes(tmp_path / "n.json", NODE, KUBERNETES_NODE), code=1)
     assert len(found["placed"]) == 3
-    assert list(found["leftOver"].values()) == [{"Insufficient cpu": 1}] * 2
+    assert list(found["leftOver"].values()) == [{"Insufficient cpu": 1, "Insufficient memory": 1}] * 2
     assert found["nodes"][0]["taken"]["cpu"] == 6
 
 

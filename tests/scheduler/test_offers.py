@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from controller.offers import changed, of_node
+from controller.offers import Offers, changed, of_node
 from kube.object import Object, decode
-from kube.store import Delta
+from kube.store import Delta, Store
 from tests.scheduler.test_filters import NODE
 from tests.scheduler.test_filters import changed as with_value
+
+if TYPE_CHECKING:
+    from kube.manager import Manager
+    from kube.resource import Resource
 
 ANOTHER: dict[str, tuple[str, Any]] = {
     "readiness": ("status.conditions", [{"type": "Ready", "status": "Unknown"}]),
@@ -64,3 +68,33 @@ def test_a_node_that_comes_or_goes_is_one() -> None:
 
 def test_it_is_a_labels_value() -> None:
     assert of_node(node(NODE)).isalnum()
+
+
+class Caching:
+    """A manager as far as what follows nodes knows it."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+
+    def cache(self, _resource: Resource) -> Store:
+        return self.store
+
+
+def test_the_word_for_all_nodes_is_another_as_soon_as_one_offers_something_else_and_only_then() -> None:
+    manager = Caching()
+    offers = Offers(cast("Manager", manager))
+    nothing = offers.word
+    first, busy, wider = (
+        with_value(each, "metadata.resourceVersion", str(number))
+        for number, each in enumerate(
+            (NODE, with_value(NODE, "status.domains.running", 4), with_value(NODE, "status.bridges", ["br1"])), 1
+        )
+    )
+    manager.store.put(node(first))
+    one = offers.word
+    manager.store.put(node(busy))
+    assert offers.word == one != nothing
+    manager.store.put(node(wider))
+    assert offers.word not in {one, nothing}
+    manager.store.remove(node(wider))
+    assert offers.word == nothing
