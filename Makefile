@@ -3,8 +3,10 @@ PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config 
 CLUSTER_PACKAGES := buildah containerd containernetworking-plugins debootstrap iproute2 openssl runc
 NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
+# Much of what tests do is wait. A file's tests go to one process, and a folder's files follow each other: they share servers.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check bench docs lock environment clean help
+.PHONY: bench check clean cluster cluster-down demo docs environment help image lock test
 
 help:  ## say what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -30,7 +32,7 @@ image:  ## the container image, by docker, podman or buildah; BASE=IMAGE makes i
 test: environment  ## run all tests, against a real API server and a real libvirt
 	@scripts/system-packages $(NODE_PACKAGES) $(CLUSTER_PACKAGES)
 	$(BIN)/python -m tests.harness.build
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 check: environment  ## linters, types, and the layers of the packages
 	$(BIN)/ruff check .

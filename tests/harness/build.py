@@ -178,12 +178,12 @@ def _to_stderr(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the commands named on the command line, or the control plane's; return the exit code."""
+    """Build the commands named on the command line, or all; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.harness.build", description="Build what tests run.")
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {', '.join(COMMANDS)}")
     options = parser.parse_args(arguments)
     try:
-        folder = build(options.commands or CONTROL_PLANE)
+        folder = build(options.commands or tuple(COMMANDS))
     except KeyboardInterrupt:
         return 130
     except HarnessError as error:
