@@ -91,7 +91,7 @@ class ControlPlane:
         *arguments: str,
         input: str | None = None,  # noqa: A002 -- as subprocess.run, whose result this returns, names it
         check: bool = True,
-        timeout: float = 120.0,
+        timeout: float = 300.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as administrator with ``input`` on its stdin, and return what it wrote as text.
 

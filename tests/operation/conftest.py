@@ -25,7 +25,8 @@ __all__ = ["cluster_binaries"]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds: what is waited for comes at once on a machine at rest; one that others keep busy is no reason to fail."""
 
 
 @pytest.hookimpl(tryfirst=True)
