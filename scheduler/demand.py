@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.quantities import in_bytes
+from schemas.requests import huge_pages, memory_of, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _DEFAULT_TYPE: Final = "kvm"
 _HEX: Final = 16
@@ -50,7 +50,6 @@ def demand(guest: Mapping[str, Any]) -> Demand:
     system, cpu = _map(domain.get("os")), _map(domain.get("cpu"))
     kind = _map(system.get("type"))
     devices = _map(domain.get("devices"))
-    memory = in_bytes(domain.get("memory", 0))
     return Demand(
         type=str(domain.get("type") or ""),
         arch=str(kind.get("arch") or ""),
@@ -63,8 +62,8 @@ def demand(guest: Mapping[str, Any]) -> Demand:
             str(each.get("name")) for each in _list(cpu.get("features")) if each.get("policy", "require") == "require"
         ),
         vcpus=_vcpus(domain.get("vcpu")),
-        memory=memory,
-        huge_pages=_huge_pages(_map(domain.get("memoryBacking")), memory),
+        memory=memory_of(domain),
+        huge_pages=tuple(sorted(huge_pages(domain).items())),
         numa_nodes=_numa_nodes(_map(domain.get("numatune"))),
         **_reach(devices, namespace),
     )
@@ -87,32 +86,11 @@ def _vcpus(value: Any) -> int:
     return int(most) if isinstance(most, int) else 1
 
 
-def _huge_pages(backing: Mapping[str, Any], memory: int) -> tuple[tuple[int, int], ...]:
-    pages = backing.get("hugepages")
-    if pages is None:
-        return ()
-    sizes = [in_bytes(each.get("size", 0)) for each in _list(_map(pages).get("pages"))]
-    # Which of several sizes takes how much is by NUMA cell; all of it of the first is the safe side.
-    return (((sizes or [0])[0], memory),)
-
-
 def _numa_nodes(tune: Mapping[str, Any]) -> frozenset[int]:
     memory = _map(tune.get("memory"))
     if memory.get("mode", "strict") != "strict":
         return frozenset()
     return frozenset(numbers(str(memory.get("nodeset") or "")))
-
-
-def numbers(text: str) -> Iterator[int]:
-    """Yield the numbers in a set as libvirt writes it: ``0-3,^2``; nothing for what is none."""
-    out: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.lstrip("^").partition("-")
-        if first.isdecimal() and (not last or last.isdecimal()):
-            # A machine has a few: what names millions is a mistake, or an attack.
-            found = range(int(first), min(int(last or first), int(first) + 4096) + 1)
-            out = out.difference(found) if part.startswith("^") else out.union(found)
-    yield from sorted(out)
 
 
 def _reach(devices: Mapping[str, Any], namespace: str) -> dict[str, Any]:

@@ -40,8 +40,8 @@ VERB: Final = "usehost"
 CONTROLLER: Final = "system:serviceaccount:kubevmm-system:kubevmm-controller"
 """Makes guests from the templates of replica sets, which were looked at when somebody wrote them."""
 
-_OWN, _SHARED, _WITHOUT, _ANY, _PARTS, _NEEDS, _HINT, _NONE = (
-    "$own", "$shared", "$without", "$any", "$parts", "$needs", "$hint", "$none",
+_OWN, _SHARED, _WITHOUT, _ANY, _PARTS, _NEEDS, _HINT, _NONE, _MOST = (
+    "$own", "$shared", "$without", "$any", "$parts", "$needs", "$hint", "$none", "$most",
 )  # fmt: skip
 _ELSE: Final = f"(whoever has the verb {VERB} on virtualmachines may, or a namespace labelled {TRUSTED}=true)"
 _USUAL: Final = "not known to be harmless to its node"
@@ -155,6 +155,9 @@ class _Writer:
             return f"({there} && !({value} in {_list(rule)}) ? {text} : [])"
         if _WITHOUT in rule:
             return f"({there} && {value}.contains('{rule[_WITHOUT]}') ? ['{prefix} with {rule[_WITHOUT]}'] : [])"
+        if _MOST in rule and not place.many:
+            text = f"['{prefix}: ' + string({value})]"
+            return f"({there} && {value} > {rule[_MOST]} ? {text} : [])"
         if place.inner is None:
             raise InputError(f"{self._kind}: {path} holds no map", file=str(PATH))
         if not place.many:
@@ -164,7 +167,10 @@ class _Writer:
         entries = f"{value}.filter({each}, !('{key}' in {was} && {each} in {old}))" if was else value
         inner = self._map(rule, place.inner(), each, "", dot, path)
         said = f"{entries}.map({each}, ({' + '.join(inner)}).join(', ')).filter(said, said != '')"
-        return f"('{key}' in {now} ? {said} : [])"
+        found = f"('{key}' in {now} ? {said} : [])"
+        if _MOST in rule:
+            found += f" + ({there} && {value}.size() > {rule[_MOST]} ? ['more than {rule[_MOST]} {prefix}'] : [])"
+        return found
 
     @staticmethod
     def _shared(place: Place, there: str, value: str, prefix: str) -> str:

@@ -122,6 +122,10 @@ DOMAIN: list[Attempt] = [
     _guest("entries.file", sysinfos=[{"type": "fwcfg", "entries": [{"name": "opt/a", "file": "/etc/shadow"}]}]),
     _guest("spec.domain.features: capabilities", features={"capabilities": {"mknod": {"state": True}}}),
     _guest("spec.domain.features: privnet", features={"privnet": {}}),
+    _guest("iothreads: 100000", iothreads=100000),
+    _guest("iothreadids.iothreads.threadPoolMax: 9999", iothreadids={"iothreads": [{"id": 1, "threadPoolMax": 9999}]}),
+    _guest("more than 64 iothreadids.iothreads", iothreadids={"iothreads": [{"id": n} for n in range(1, 99)]}),
+    _guest("allocation.threads: 5000", memoryBacking={"allocation": {"threads": 5000}}),
 ]
 
 DEVICES: list[Attempt] = [
@@ -142,6 +146,8 @@ DEVICES: list[Attempt] = [
     _device("source.network", interfaces=[{"type": "network", "source": {"network": "management"}}]),
     _device("source.networkRef.namespace: office",
             interfaces=[{"type": "network", "source": {"networkRef": {"name": "a", "namespace": "office"}}}]),
+    _device("source.portgroup", interfaces=[{"type": "network", "source": {"portgroup": "trunk"}}]),
+    _device("trustGuestRxFilters", interfaces=[{"type": "network", "trustGuestRxFilters": True}]),
     _device("script", interfaces=[{"type": "network", "script": {"path": "/tmp/up"}}]),  # noqa: S108 -- the same
     _device("backend", interfaces=[{"type": "network", "backend": {"tap": "/dev/net/tun2"}}]),
     _device("rom.file", interfaces=[{"type": "network", "rom": {"file": "/etc/shadow"}}]),
@@ -176,7 +182,7 @@ DEVICES: list[Attempt] = [
     _device("backend.encryption", tpms=[{"backend": {"type": "emulator", "encryption": {"secret": "x"}}}]),
     _device("model: nvdimm", memoryDevices=[{"model": "nvdimm", "source": {"path": "/etc/shadow"}}]),
     _device("action: dump", watchdogs=[{"model": "i6300esb", "action": "dump"}]),
-    _device("path", pstore={"backend": "acpi-erst", "path": "/etc/shadow"}),
+    _device("pstore", pstore={"backend": "acpi-erst", "size": "1Gi"}),
     _device("spec.domain.devices: extraXML", extraXML="<hostdev2/>"),
     _device("controllers.extraXML", controllers=[{"type": "pci", "extraXML": "<x/>"}]),
 ]  # fmt: skip
@@ -250,6 +256,11 @@ OTHERS: list[Attempt] = [
         "spec.domainSnapshot: disks.disks.source.file",
     ),
     ("VirtualMachineSnapshot", {"domainSnapshot": {"domain": {"a": "b"}}}, "spec.domainSnapshot: domain"),
+    ("VirtualMachine", {"deletionPolicy": "Retain"}, "spec: deletionPolicy: Retain"),
+    ("VirtualMachineReplicaSet", template({"deletionPolicy": "Retain"}), "spec.template.spec: deletionPolicy: Retain"),
+    ("VirtualMachineDisk", {"source": {"blank": {}}, "deletionPolicy": "Retain"}, "spec: deletionPolicy: Retain"),
+    ("VirtualMachineImage", {"source": {"upload": {}}, "deletionPolicy": "Retain"}, "spec: deletionPolicy: Retain"),
+    ("VirtualMachineSnapshot", {"deletionPolicy": "Retain"}, "spec: deletionPolicy: Retain"),
 ]
 
 ATTEMPTS: list[Attempt] = [*DISKS, *BOOT, *DOMAIN, *DEVICES, *OTHERS]

@@ -35,7 +35,7 @@ def cluster(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactor
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         binaries = build()
-    users: dict[str, list[str]] = {"owner": [], "helper": [], "operator": []}
+    users: dict[str, list[str]] = {"owner": [], "helper": [], "operator": [], "nobody": []}
     with ControlPlane(tmp_path_factory.mktemp("admission"), binaries=binaries, users=users) as running:
         running.kubectl("apply", "-f", str(YAMLS))
         for namespace in (TENANT, TRUSTED, OTHER):

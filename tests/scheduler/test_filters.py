@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from scheduler.demand import demand, numbers
+from scheduler.demand import demand
 from scheduler.filters import refusal
 from scheduler.places import Place, Places
 from scheduler.scorers import BEST, score
 from scheduler.supply import supply
 from schemas.quantities import in_bytes
+from schemas.requests import numbers
 
 GUEST: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "shop"},

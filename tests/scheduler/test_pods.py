@@ -36,6 +36,35 @@ def test_huge_pages_are_asked_for_in_place_of_memory(pages: dict[str, Any], name
     assert wanted["memory"] == "80Mi"
 
 
+CELLS = {"cpu": {"numa": {"cells": [{"id": 0, "memory": "8Gi"}, {"id": 1, "memory": "8Gi"}]}}}
+MODULES = {"devices": {"memoryDevices": [{"model": "dimm", "target": {"size": "4Gi", "node": 1}}]}}
+SCREEN = {"devices": {"videos": [{"model": {"type": "qxl", "ram": 65536, "vram": 65536}}]}}
+BY_NODE = {"memoryBacking": {"hugepages": {"pages": [{"size": "1Gi", "nodeset": "0"}, {"size": "2Mi"}]}}}
+ONLY_ONE = {"memoryBacking": {"hugepages": {"pages": [{"size": "1Gi", "nodeset": "0"}]}}}
+SEVERAL = {"vcpus": {"vcpus": [{"id": n, "enabled": n < 6} for n in range(8)]}, "vcpu": {"value": 8, "current": 1}}
+
+
+@pytest.mark.parametrize(
+    ("domain", "wanted"),
+    [
+        # libvirt gives a guest the memory of its cells, whatever else it says.
+        ({"memory": "1Gi", **CELLS}, {"cpu": "1", "memory": "16488Mi"}),
+        ({"memory": "1Gi", **CELLS, **MODULES}, {"cpu": "1", "memory": "20592Mi"}),
+        ({"memory": "8Gi", **MODULES}, {"cpu": "1", "memory": "8280Mi"}),
+        ({"memory": "1Gi", **SCREEN}, {"cpu": "1", "memory": "1226Mi"}),
+        (CELLS | MODULES | BY_NODE, {"cpu": "1", "memory": "112Mi", "hugepages-1Gi": "8Gi", "hugepages-2Mi": "12Gi"}),
+        (
+            {"memory": "8Gi", "memoryBacking": {"hugepages": {}}, **MODULES},
+            {"cpu": "1", "memory": "88Mi", "hugepages-2Mi": "8Gi"},
+        ),
+        (CELLS | ONLY_ONE, {"cpu": "1", "memory": "8296Mi", "hugepages-1Gi": "8Gi"}),
+        ({"memory": "1Gi", **SEVERAL}, {"cpu": "6", "memory": "1138Mi"}),
+    ],
+)  # fmt: skip
+def test_it_asks_for_all_that_libvirt_will_give_the_guest(domain: dict[str, Any], wanted: dict[str, str]) -> None:
+    assert pods.amounts_of(domain) == {pods.MARK: "1", **wanted}
+
+
 def test_it_is_the_guests_own_and_carries_what_places_it() -> None:
     made = pods.pod(GUEST, offers="0f3c")
     assert made["metadata"]["labels"] == {"app": "web", pods.LABEL: "web", pods.OFFERS: "0f3c"}
