@@ -22,9 +22,9 @@ from benchmarks.usage import Audit
 from kube import configuration
 from kube.resource import Resource
 from kube.session import Session
+from tests.harness import credentials
 from tests.harness.build import CONTROL_PLANE, build
 from tests.harness.controlplane import ControlPlane
-from tests.harness.credentials import kubeconfig
 from tests.harness.errors import last_lines
 from tests.harness.server import TIED, Server, free_ports
 
@@ -106,12 +106,12 @@ class Cluster:
 
     async def controller(self, client: Client) -> None:
         """Start the controller."""
-        path = await self._kubeconfig(client, "kubevmm-controller")
+        path = await self.kubeconfig(client, "kubevmm-controller")
         self._process("controller", "controller", "--no-elect", "--port", "0", kubeconfig=path)
 
     async def extender(self, client: Client) -> int:
         """Start the extender; return its port."""
-        path = await self._kubeconfig(client, "kubevmm-scheduler")
+        path = await self.kubeconfig(client, "kubevmm-scheduler")
         port, health = free_ports(2)
         arguments = ("--port", str(port), "--health-port", str(health))
         self._process("extender", "scheduler", *arguments, kubeconfig=path)
@@ -137,7 +137,7 @@ class Cluster:
         """Start the executors of *nodes*, whose Kubernetes Nodes are there, in so many *processes*."""
         for name in nodes:
             (self.folder / f"{name}.xml").write_text(EMPTY)
-            await self._kubeconfig(client, "kubevmm-executor", name)
+            await self.kubeconfig(client, "kubevmm-executor", name)
         for number in range(processes):
             mine = nodes[number::processes]
             self._process(f"executors {number}", "benchmarks.executors", str(self.folder), *mine)
@@ -146,7 +146,7 @@ class Cluster:
         """Return the ends of what the processes logged, for who waits in vain."""
         return "".join(f"\n--- {each.name}{last_lines(each)}" for each in sorted(self.folder.glob("*.log")))
 
-    async def _kubeconfig(self, client: Client, account: str, node: str = "") -> Path:
+    async def kubeconfig(self, client: Client, account: str, node: str = "") -> Path:
         """Write a kubeconfig with a token of *account*, as the kubelet of *node* would ask for it; return its path."""
         spec: dict[str, Any] = {}
         if node:
@@ -164,7 +164,9 @@ class Cluster:
         token = msgspec.json.decode(asked)["status"]["token"]
         path = self.folder / f"{node or account}.kubeconfig"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(kubeconfig(url=self.plane.url, token=token, ca=self.plane.ca_file.read_bytes())))
+        path.write_text(
+            json.dumps(credentials.kubeconfig(url=self.plane.url, token=token, ca=self.plane.ca_file.read_bytes()))
+        )
         return path
 
     def _process(self, name: str, module: str, *arguments: str, kubeconfig: Path | None = None) -> None:

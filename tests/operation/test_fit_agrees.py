@@ -226,13 +226,15 @@ def test_who_gets_a_place_and_who_does_not_is_as_fit_said_of_the_live_cluster(tm
     (folder / "guests.yaml").write_text("\n---\n".join(json.dumps(each) for each in estate()))
     said = Said()
 
-    async def work(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def work(cluster: Cluster) -> tuple[dict[str, Any], Path]:
         async with cluster.session() as session:
             foretold = await place(cluster, Client(session), folder, said)
-        return foretold, await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
+            return foretold, await cluster.kubeconfig(Client(session), "kubevmm-executor")
 
     with Cluster(tmp_path) as cluster:
-        foretold, after = asyncio.run(work(cluster))
+        foretold, executor = asyncio.run(work(cluster))
+        after = fit(folder, cluster.plane.kubeconfig)
+        refused = virtctl("fit", folder, "--kubeconfig", executor)
     assert grouped(said.left) == grouped(foretold["leftOver"])
     assert Counter(map(group, said.placed)) == Counter(map(group, foretold["placed"]))
     # Some of all groups are left over, for a reason of each kind, and most are not.
@@ -242,3 +244,7 @@ def test_who_gets_a_place_and_who_does_not_is_as_fit_said_of_the_live_cluster(tm
     assert after["placed"] == said.placed
     assert after["there"] == sorted(said.placed)
     assert grouped(after["leftOver"]) == grouped(said.left)
+    # Who may not read all of that is told what to do instead.
+    assert refused.returncode == 1
+    assert "for --nodes" in refused.stderr.decode()
+    assert "Traceback" not in refused.stderr.decode()
