@@ -27,6 +27,7 @@ from tests.harness.build import CONTROL_PLANE, build
 from tests.harness.controlplane import ControlPlane
 from tests.harness.errors import last_lines
 from tests.harness.server import TIED, Server, free_ports
+from tests.operation.placing import scheduler_configuration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -117,13 +118,15 @@ class Cluster:
         self._process("extender", "scheduler", *arguments, kubeconfig=path)
         return port
 
-    def scheduler(self, settings: Mapping[str, Any], *, port: int = 0) -> Server:
-        """Start kube-scheduler with *settings*, which gets its kubeconfig; it tells of itself at *port*."""
-        whole = {
-            "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
-            "leaderElection": {"leaderElect": False}, **settings,
-            "clientConnection": {"kubeconfig": str(self.plane.kubeconfig), **settings.get("clientConnection", {})},
-        }  # fmt: skip
+    def scheduler(self, extender: int, *, port: int = 0, **settings: Any) -> Server:
+        """Start kube-scheduler as `yamls/` has it, with what *settings* say; it tells of itself at *port*.
+
+        *extender* is the extender's port; 0 for none.
+        """
+        whole = {**scheduler_configuration(self.plane.kubeconfig, extender), **settings}
+        whole["clientConnection"] = {"kubeconfig": str(self.plane.kubeconfig), **settings.get("clientConnection", {})}
+        if not extender:
+            del whole["extenders"]
         (self.folder / "scheduler.json").write_text(json.dumps(whole))
         arguments = [f"--config={self.folder / 'scheduler.json'}", f"--secure-port={port}"]
         if port:

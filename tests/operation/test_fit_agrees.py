@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cluster import NODES, PODS, Cluster, machine
-from benchmarks.scale import GUESTS, placing
+from benchmarks.scale import GUESTS
 from controller import pods
 from kube.client import Client
 from tests.cli.command import virtctl
@@ -175,7 +175,7 @@ async def place(cluster: Cluster, client: Client, folder: Path, said: Said) -> d
     await cluster.prepare(client)
     foretold = await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
     port = await cluster.extender(client)
-    scheduler = cluster.scheduler(placing(port))
+    scheduler = cluster.scheduler(port)
     guests = [await client.create(GUESTS, each) for each in estate()]
     # In fit's order: kube-scheduler takes Pods as they come, but for those that the extender did not know yet.
     for each in guests:
@@ -200,7 +200,7 @@ def group(name: str) -> str:
 async def again(cluster: Cluster, scheduler: Server, port: int) -> None:
     """Have kube-scheduler look once more at all that it found no node for."""
     scheduler.stop()
-    cluster.scheduler(placing(port))
+    cluster.scheduler(port)
 
 
 async def until(client: Client, said: Said, holds: Any) -> None:
