@@ -22,11 +22,12 @@ from benchmarks.usage import Audit
 from kube import configuration
 from kube.resource import Resource
 from kube.session import Session
+from tests.harness import credentials
 from tests.harness.build import CONTROL_PLANE, build
 from tests.harness.controlplane import ControlPlane
-from tests.harness.credentials import kubeconfig
 from tests.harness.errors import last_lines
 from tests.harness.server import TIED, Server, free_ports
+from tests.operation.placing import scheduler_configuration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -106,24 +107,26 @@ class Cluster:
 
     async def controller(self, client: Client) -> None:
         """Start the controller."""
-        path = await self._kubeconfig(client, "kubevmm-controller")
+        path = await self.kubeconfig(client, "kubevmm-controller")
         self._process("controller", "controller", "--no-elect", "--port", "0", kubeconfig=path)
 
     async def extender(self, client: Client) -> int:
         """Start the extender; return its port."""
-        path = await self._kubeconfig(client, "kubevmm-scheduler")
+        path = await self.kubeconfig(client, "kubevmm-scheduler")
         port, health = free_ports(2)
         arguments = ("--port", str(port), "--health-port", str(health))
         self._process("extender", "scheduler", *arguments, kubeconfig=path)
         return port
 
-    def scheduler(self, settings: Mapping[str, Any], *, port: int = 0) -> Server:
-        """Start kube-scheduler with *settings*, which gets its kubeconfig; it tells of itself at *port*."""
-        whole = {
-            "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
-            "leaderElection": {"leaderElect": False}, **settings,
-            "clientConnection": {"kubeconfig": str(self.plane.kubeconfig), **settings.get("clientConnection", {})},
-        }  # fmt: skip
+    def scheduler(self, extender: int, *, port: int = 0, **settings: Any) -> Server:
+        """Start kube-scheduler as `yamls/` has it, with what *settings* say; it tells of itself at *port*.
+
+        *extender* is the extender's port; 0 for none.
+        """
+        whole = {**scheduler_configuration(self.plane.kubeconfig, extender), **settings}
+        whole["clientConnection"] = {"kubeconfig": str(self.plane.kubeconfig), **settings.get("clientConnection", {})}
+        if not extender:
+            del whole["extenders"]
         (self.folder / "scheduler.json").write_text(json.dumps(whole))
         arguments = [f"--config={self.folder / 'scheduler.json'}", f"--secure-port={port}"]
         if port:
@@ -137,7 +140,7 @@ class Cluster:
         """Start the executors of *nodes*, whose Kubernetes Nodes are there, in so many *processes*."""
         for name in nodes:
             (self.folder / f"{name}.xml").write_text(EMPTY)
-            await self._kubeconfig(client, "kubevmm-executor", name)
+            await self.kubeconfig(client, "kubevmm-executor", name)
         for number in range(processes):
             mine = nodes[number::processes]
             self._process(f"executors {number}", "benchmarks.executors", str(self.folder), *mine)
@@ -146,7 +149,7 @@ class Cluster:
         """Return the ends of what the processes logged, for who waits in vain."""
         return "".join(f"\n--- {each.name}{last_lines(each)}" for each in sorted(self.folder.glob("*.log")))
 
-    async def _kubeconfig(self, client: Client, account: str, node: str = "") -> Path:
+    async def kubeconfig(self, client: Client, account: str, node: str = "") -> Path:
         """Write a kubeconfig with a token of *account*, as the kubelet of *node* would ask for it; return its path."""
         spec: dict[str, Any] = {}
         if node:
@@ -164,7 +167,9 @@ class Cluster:
         token = msgspec.json.decode(asked)["status"]["token"]
         path = self.folder / f"{node or account}.kubeconfig"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(kubeconfig(url=self.plane.url, token=token, ca=self.plane.ca_file.read_bytes())))
+        path.write_text(
+            json.dumps(credentials.kubeconfig(url=self.plane.url, token=token, ca=self.plane.ca_file.read_bytes()))
+        )
         return path
 
     def _process(self, name: str, module: str, *arguments: str, kubeconfig: Path | None = None) -> None:

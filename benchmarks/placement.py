@@ -25,7 +25,7 @@ import msgspec
 
 from benchmarks import report
 from benchmarks.cluster import MACHINES, NODES, PODS, Cluster
-from benchmarks.scale import GUESTS, placing
+from benchmarks.scale import GUESTS
 from benchmarks.usage import use
 from controller import pods
 from kube.client import Client
@@ -131,15 +131,11 @@ async def _turn(cluster: Cluster, client: Client, guests: list[Object], port: in
         return await client.create(PODS, made)
 
     await _all(make, guests)
-    settings: dict[str, Any] = placing(port)
-    if not port:
-        del settings["extenders"]
-    # By default it asks for at most fifty things a second: then that would be what is measured.
-    settings["clientConnection"] = {"qps": 10_000, "burst": 10_000}
     (own,) = free_ports(1)
     before = use(cluster.pids["extender"]).seconds
     offset = cluster.audit.path.stat().st_size
-    server = cluster.scheduler(settings, port=own)
+    # By default it asks for at most fifty things a second: then that would be what is measured.
+    server = cluster.scheduler(port, port=own, clientConnection={"qps": 10_000, "burst": 10_000})
     times = await _bound(cluster.audit.path, offset, len(guests))
     sums = dict(_TIMES.findall(await asyncio.to_thread(_metrics, own)))
     used = use(server.pid).seconds

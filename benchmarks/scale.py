@@ -112,7 +112,7 @@ async def _measure(cluster: Cluster, load: Load) -> Result:
         await cluster.prepare(client)
         await cluster.machines(client, nodes)
         await cluster.controller(client)
-        cluster.scheduler(placing(await cluster.extender(client)))
+        cluster.scheduler(await cluster.extender(client))
         await cluster.executors(client, nodes, load.processes)
         running: dict[str, float] = {}
         manager.cache(GUESTS).subscribe(_watching(running))
@@ -201,16 +201,6 @@ def _tell(line: str) -> None:
 
 def _uses(cluster: Cluster) -> dict[str, Use]:
     return {name: use(pid) for name, pid in cluster.pids.items()}
-
-
-def placing(extender: int) -> dict[str, Any]:
-    """Return what kube-scheduler is told: to ask the extender at the port *extender*, as ``yamls/`` has it."""
-    one = {
-        "urlPrefix": f"http://127.0.0.1:{extender}", "filterVerb": "filter", "prioritizeVerb": "prioritize",
-        "weight": 1, "nodeCacheCapable": True, "httpTimeout": "5s",
-        "managedResources": [{"name": "kubevmm.io/guest", "ignoredByScheduler": True}],
-    }  # fmt: skip
-    return {"profiles": [{"schedulerName": "kubevmm-scheduler"}], "extenders": [one]}
 
 
 def guest(name: str) -> dict[str, Any]:

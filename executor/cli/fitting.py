@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.errors import InputError
+from schemas.errors import InputError, KubevmmError
 from schemas.quantities import in_bytes
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scheduler.places import Place
 
 HINT: Final = "`kubectl get vmnode,node,pod,vmdisk -A -o yaml` writes one"
+_ALL: Final = "all nodes and Pods are read: somebody who may can write them to a file, for --nodes"
 _OVER: Final = frozenset({"Succeeded", "Failed"})
 _LABEL: Final = "kubevmm.io/vm"
 """What placement Pods have."""
@@ -109,6 +110,7 @@ def from_server(context: str, kubeconfig: str) -> Cluster:
     """Return what the API server of *context* has. Raises KubevmmError."""
     from executor.cli.cluster.server import ask
     from executor.cluster.resources import RESOURCES
+    from kube.errors import Forbidden
     from kube.resource import Resource
 
     asked = {
@@ -118,12 +120,15 @@ def from_server(context: str, kubeconfig: str) -> Cluster:
     }
 
     async def work(server: Server) -> list[dict[str, Any]]:
-        # A list's items do not say what they are.
-        return [
-            {**each.decode(), "kind": kind}
-            for kind, resource in asked.items()
-            for each in await server.client.list(resource)
-        ]
+        try:
+            # A list's items do not say what they are.
+            return [
+                {**each.decode(), "kind": kind}
+                for kind, resource in asked.items()
+                for each in await server.client.list(resource)
+            ]
+        except Forbidden as error:
+            raise KubevmmError(str(error), hint=_ALL) from None
 
     return cluster(ask(context, kubeconfig, None, work))
 

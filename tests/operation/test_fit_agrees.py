@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cluster import NODES, PODS, Cluster, machine
-from benchmarks.scale import GUESTS, placing
+from benchmarks.scale import GUESTS
 from controller import pods
 from kube.client import Client
 from tests.cli.command import virtctl
@@ -175,7 +175,7 @@ async def place(cluster: Cluster, client: Client, folder: Path, said: Said) -> d
     await cluster.prepare(client)
     foretold = await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
     port = await cluster.extender(client)
-    scheduler = cluster.scheduler(placing(port))
+    scheduler = cluster.scheduler(port)
     guests = [await client.create(GUESTS, each) for each in estate()]
     # In fit's order: kube-scheduler takes Pods as they come, but for those that the extender did not know yet.
     for each in guests:
@@ -200,7 +200,7 @@ def group(name: str) -> str:
 async def again(cluster: Cluster, scheduler: Server, port: int) -> None:
     """Have kube-scheduler look once more at all that it found no node for."""
     scheduler.stop()
-    cluster.scheduler(placing(port))
+    cluster.scheduler(port)
 
 
 async def until(client: Client, said: Said, holds: Any) -> None:
@@ -226,13 +226,15 @@ def test_who_gets_a_place_and_who_does_not_is_as_fit_said_of_the_live_cluster(tm
     (folder / "guests.yaml").write_text("\n---\n".join(json.dumps(each) for each in estate()))
     said = Said()
 
-    async def work(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def work(cluster: Cluster) -> tuple[dict[str, Any], Path]:
         async with cluster.session() as session:
             foretold = await place(cluster, Client(session), folder, said)
-        return foretold, await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
+            return foretold, await cluster.kubeconfig(Client(session), "kubevmm-executor")
 
     with Cluster(tmp_path) as cluster:
-        foretold, after = asyncio.run(work(cluster))
+        foretold, executor = asyncio.run(work(cluster))
+        after = fit(folder, cluster.plane.kubeconfig)
+        refused = virtctl("fit", folder, "--kubeconfig", executor)
     assert grouped(said.left) == grouped(foretold["leftOver"])
     assert Counter(map(group, said.placed)) == Counter(map(group, foretold["placed"]))
     # Some of all groups are left over, for a reason of each kind, and most are not.
@@ -242,3 +244,7 @@ def test_who_gets_a_place_and_who_does_not_is_as_fit_said_of_the_live_cluster(tm
     assert after["placed"] == said.placed
     assert after["there"] == sorted(said.placed)
     assert grouped(after["leftOver"]) == grouped(said.left)
+    # Who may not read all of that is told what to do instead.
+    assert refused.returncode == 1
+    assert "for --nodes" in refused.stderr.decode()
+    assert "Traceback" not in refused.stderr.decode()

@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
 LOAD = Load(guests=1000, nodes=20, pace=1000.0, processes=2, rest=2.0)
 
-WRITES = 7.25
-"""Calls that write for each guest until it runs. Its whole life may cost nine, of which its end takes two.
-
-Seven are due, its own making included; what is above that is for those that a slow machine makes twice.
-"""
+WRITES = 7.0
+"""Calls that write for each guest until it runs, its making included: of nine in its life, its end takes two."""
 
 MEMORY = {"controller": 100, "extender": 100, "executors": 400}
 """MiB; the executors are two processes, each with ten nodes and their five hundred guests."""
