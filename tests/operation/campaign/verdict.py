@@ -1,0 +1,84 @@
+"""What must hold of a guest once all is quiet: libvirt counts what was asked for, and the status says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.operation.campaign.acts import RESET, of
+from tests.operation.campaign.record import LIFECYCLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tests.operation.campaign.guests import Guest
+    from tests.operation.campaign.record import Record, Stand, Told
+
+WORDS = {"running": "Running", "paused": "Paused", "saved": "Stopped", "held": "Stopped", "off": "Stopped"}
+
+
+def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Record) -> Iterator[str]:
+    """Yield what libvirt counted otherwise than it was asked for."""
+    counts = record.counts(guest.domain)
+    seen = effects(record.of(guest.domain))
+    starts = sum(count for word, count in counts.items() if word.startswith("started"))
+    if starts != guest.goal.starts:
+        yield f"{guest.domain}: was started {starts} times, {guest.goal.starts} were asked for"
+    if operations is None:
+        return
+    mine = {each["metadata"]["name"]: each for each in operations if of(each, guest)}
+    unknown = collected = 0
+    for name, kind in guest.operations.items():
+        status = (mine.get(name) or {}).get("status") or {}
+        reasons = {each["reason"] for each in status.get("conditions") or ()}
+        if kind in ("Reset", "SoftReboot") and reasons == {"UnknownOutcome"}:
+            unknown += 1
+        elif status.get("phase") != "Succeeded":
+            yield f"{name}: is {status.get('phase')}: {reasons} {status.get('message')}"
+        collected += kind in ("Reset", "SoftReboot")
+    if not collected - unknown <= counts[RESET] <= collected:
+        yield f"{guest.domain}: {counts[RESET]} resets, {collected} were asked for, {unknown} of which failed"
+    for kind in ("Pause", "Resume", "Save"):
+        asked = sum(each == kind for each in guest.operations.values())
+        if seen[kind] != asked:
+            yield f"{guest.domain}: {kind}, done {seen[kind]} times, {asked} were asked for"
+
+
+def effects(told: Iterable[Told]) -> Counter[str]:
+    """Return how often a guest was paused, resumed and saved, by what libvirt *told* of it.
+
+    libvirt also tells that it stands still when an operation has it started so, or its memory is saved.
+    """
+    seen: Counter[str] = Counter()
+    words = [f"{each.what} {each.detail}" for each in told if each.what in LIFECYCLE.values()]
+    paused = False
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "suspended paused" and not before.startswith("started") and after != "stopped saved":
+            seen["Pause"] += 1
+            paused = True
+        elif word.startswith("resumed"):
+            seen["Resume"] += paused
+            paused = False
+        elif word.startswith("stopped"):
+            seen["Save"] += word == "stopped saved"
+            paused = False
+    return seen
+
+
+def of_status(guest: Guest, found: Mapping[str, Any], stands: list[Stand]) -> Iterator[str]:
+    """Yield what the object *found* says otherwise than libvirt."""
+    name, status = guest.build.name, found.get("status") or {}
+    if guest.goal.state == "new":
+        return
+    node = stands[0].node if stands else ""
+    if status.get("nodeName") != node:
+        yield f"{name}: is on {node}, its status says {status.get('nodeName')}"
+    if status.get("printableStatus") != WORDS[guest.goal.state]:
+        yield f"{name}: is {guest.goal.state}, its status says {status.get('printableStatus')}"
+    if status.get("observedGeneration") != found["metadata"]["generation"]:
+        yield f"{name}: observedGeneration {status.get('observedGeneration')} of {found['metadata']['generation']}"
+    for each in status.get("conditions") or ():
+        if each["type"] == "Synchronized" and each["status"] != "True":
+            yield f"{name}: {each}"
+        if each["type"] == "Ready" and (each["status"] == "True") != (guest.goal.state == "running"):
+            yield f"{name}: is {guest.goal.state}: {each}"
