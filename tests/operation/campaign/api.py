@@ -51,19 +51,28 @@ class Api:
         """Delete it, and none that has come after it."""
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         where = path(plural, "default", name)
-        self._ask(lambda caller: caller.send("DELETE", where, body), gone=True, there=True)
+        self._end(where, uid, lambda caller: caller.send("DELETE", where, body))
 
     def evict(self, pod: Mapping[str, Any]) -> None:
         """Evict the Pod, and none that has come after it."""
         metadata = {"name": pod["metadata"]["name"], "namespace": "default"}
-        options = {"preconditions": {"uid": pod["metadata"]["uid"]}}
+        uid = str(pod["metadata"]["uid"])
+        options = {"preconditions": {"uid": uid}}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata, "deleteOptions": options}
-        where = f"{_PODS}/{metadata['name']}/eviction"
-        self._ask(lambda caller: caller.send("POST", where, body), gone=True, there=True)
+        where = f"{_PODS}/{metadata['name']}"
+        self._end(where, uid, lambda caller: caller.send("POST", f"{where}/eviction", body))
 
     def node(self, name: str, *, cordoned: bool) -> None:
         """Let the node take no more Pods, or take them again."""
         self._ask(lambda caller: caller.merge(f"/api/v1/nodes/{name}", {"spec": {"unschedulable": cordoned}}))
+
+    def _end(self, where: str, uid: str, ask: Callable[[Caller], Any]) -> None:
+        """Ask until what is at *where* is gone, another one, or on its way out: it may be written to meanwhile."""
+        while True:
+            self._ask(ask, gone=True, there=True)
+            metadata = (self._ask(lambda caller: caller.get(where), gone=True) or {}).get("metadata") or {}
+            if metadata.get("uid") != uid or "deletionTimestamp" in metadata:
+                return
 
     def _ask(self, ask: Callable[[Caller], Any], *, gone: bool = False, there: bool = False) -> Any:
         caller = Caller(self.control_plane, self.control_plane.token)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.operation.campaign import stories, strikes, verdict
+from tests.operation.campaign import herds, stories, strikes, verdict
 from tests.operation.campaign.acts import OVER, Acts
 from tests.operation.campaign.strikes import Striker
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.operation.campaign.stage import Stage
     from tests.operation.campaign.strikes import Strike
 
-PATIENCE = 120.0
+PATIENCE = 90.0
 """Seconds after which what should come about is taken not to; far more than it takes."""
 
 QUIET = 1.0
@@ -49,11 +49,12 @@ class Run:
         chance = random.Random(f"{seed}:{number}")  # noqa: S311  (the same run again is what it is for)
         self.guests = stories.draw(chance, number)
         self.strikes = strikes.draw(chance, SPAN)
-        self.pauses = random.Random(f"{seed}:{number}:pauses")  # noqa: S311
+        self.herds = herds.draw(chance, number)
         self.fell: list[Strike] = []
 
     def __str__(self) -> str:
         lines = [f"  {guest.build}: {' '.join(guest.acts)} (begun: {guest.done})" for guest in self.guests]
+        lines += [f"  {herd}" for herd in self.herds]
         return "\n".join([*lines, *(f"  {'fell' if each in self.fell else 'not'} {each}" for each in self.strikes)])
 
     def play(self) -> None:
@@ -68,6 +69,8 @@ class Run:
         for guest in self.guests:
             self._acts.begin(guest, "delete")
             guest.done += 1
+        for herd in self.herds:
+            herd.end(self._stage)
         self._until(self._gone, lambda: None, "guests do not go")
         self._judge(went=True)
 
@@ -79,7 +82,11 @@ class Run:
             act = guest.acts[guest.done]
             if self._acts.may_begin(guest, act, stands) and self._acts.begin(guest, act):
                 guest.done += 1
-        return self._acts.open_nodes(stands) and not open_
+        sets = [herd for herd in self.herds if herd.done < len(herd.sizes)]
+        for herd in sets:
+            if not herd.wrong(stands, self._stage.record):
+                herd.begin(self._stage)
+        return self._acts.open_nodes(stands) and not open_ and not sets
 
     def _settle(self) -> None:
         """Wait until all is as it is wanted, for libvirt and for the API server, and nothing is written any more."""
@@ -92,6 +99,7 @@ class Run:
         """Return what is not as it is wanted, or not said as it is."""
         stands = self._stage.record.look()
         out = [f"{guest.domain}: {why}" for guest in self.guests if (why := self._acts.wrong(guest, stands))]
+        out += [why for herd in self.herds if (why := herd.wrong(stands, self._stage.record))]
         if out:
             return out
         operations = self._stage.api.list("virtualmachineoperations")
@@ -104,6 +112,8 @@ class Run:
         for guest in self.guests:
             there = found.get(guest.build.name) or {"metadata": {"generation": 0}}
             out.extend(verdict.of_status(guest, there, stands.get(guest.domain, [])))
+        for herd in self.herds:
+            out.extend(herd.misstated(self._stage.api.find(herds.SETS, herd.name)))
         return out
 
     def _quiet(self) -> bool:
@@ -116,8 +126,9 @@ class Run:
         stands = self._stage.record.look()
         if any(self._acts.wrong(guest, stands) for guest in self.guests):
             return False
-        names = {each["metadata"]["name"] for each in self._stage.api.list("virtualmachines")}
-        return names.isdisjoint(guest.build.name for guest in self.guests)
+        if any(herd.wrong(stands, self._stage.record) for herd in self.herds):
+            return False
+        return not any(self._stage.api.list(plural) for plural in ("virtualmachines", herds.SETS))
 
     def _judge(self, *, went: bool = False) -> None:
         operations = [] if went else self._stage.api.list("virtualmachineoperations")
@@ -126,6 +137,7 @@ class Run:
             for guest in self.guests
             for line in verdict.of_libvirt(guest, None if went else operations, self._stage.record)
         ]
+        wrongs += [line for herd in self.herds for line in herd.miscounted(self._stage.record)]
         wrongs += self._stage.record.problems
         assert not wrongs, "\n".join(wrongs)
 
@@ -141,32 +153,25 @@ class Run:
             time.sleep(TICK)
 
 
-class Campaign:
-    """A stage, and the runs on it."""
+def run(stage: Stage, seed: int, number: int, tally: Tally) -> None:
+    """Do run *number*. Raises AssertionError, with all that was told, where it does not hold."""
+    stage.record.forget()
+    found = Run(stage, seed, number)
+    try:
+        found.play()
+        _look_through(stage)
+    except AssertionError as error:
+        said = [f"run {number} of seed {seed} does not hold:", str(error), str(found), *map(str, stage.record.told)]
+        raise AssertionError("\n".join([*said, *stage.objects(), stage.logs()])) from None
+    tally.struck.update(f"{each.kind} {each.part}".strip() for each in found.fell)
+    tally.missed += len(found.strikes) - len(found.fell)
+    tally.acts.update(act for guest in found.guests for act in guest.acts)
+    tally.acts["scale"] += sum(len(herd.sizes) for herd in found.herds)
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._stage = stage
-        self._seed = seed
-        self.tally = Tally()
 
-    def run(self, number: int) -> None:
-        """Do run *number*. Raises AssertionError, with all that was told, where it does not hold."""
-        self._stage.record.forget()
-        run = Run(self._stage, self._seed, number)
-        try:
-            run.play()
-            self._logs()
-        except AssertionError as error:
-            told = "\n".join(f"  {each}" for each in self._stage.record.told)
-            said = f"run {number} of seed {self._seed} does not hold:\n{error}\n{run}\n{told}\n{self._stage.logs()}"
-            raise AssertionError(said) from None
-        self.tally.struck.update(f"{each.kind} {each.part}".strip() for each in run.fell)
-        self.tally.missed += len(run.strikes) - len(run.fell)
-        self.tally.acts.update(act for guest in run.guests for act in guest.acts)
-
-    def _logs(self) -> None:
-        for part in self._stage.parts.values():
-            for log in part.logs:
-                if log.exists():
-                    text = log.read_text(encoding="utf-8", errors="replace")
-                    assert "Traceback" not in text, f"{log.name}:\n{text[-6000:]}"
+def _look_through(stage: Stage) -> None:
+    """Check that no part met with what it was not made for."""
+    for part in stage.parts.values():
+        for log in part.logs:
+            text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            assert "Traceback" not in text, f"{log.name}:\n{text[-6000:]}"

@@ -173,6 +173,15 @@ class Stage:
         """Say whether all parts run."""
         return all(part.up for part in self.parts.values())
 
+    def objects(self) -> list[str]:
+        """Return a line on each object."""
+        out = []
+        for plural in ("virtualmachines", "virtualmachineoperations", "pods"):
+            for each in self.api.list(plural):
+                metadata = {key: each["metadata"].get(key) for key in ("name", "deletionTimestamp", "finalizers")}
+                out.append(json.dumps({**metadata, "node": each["spec"].get("nodeName"), "status": each.get("status")}))
+        return out
+
     def logs(self) -> str:
         """Return the end of what each part logged last."""
         out = []
