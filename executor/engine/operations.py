@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import bases, journal, ownership, power, snapshots, state, store
+from executor.engine import bases, journal, ownership, power, runs, snapshots, state, store
 from executor.engine.journal import ASKED, BEGUN, DONE, FAILED, STARTED, Record, advanced
 from executor.engine.objects import Ref
 from executor.hypervisor.domain import State, Via
@@ -313,6 +313,7 @@ def _down(act: Act) -> Step | None:
     # One that is paused could only be cut off in the end.
     if left > 0 and domain.state().state is not State.PAUSED:
         if act.record.step == BEGUN:
+            runs.ask(act.hypervisor, domain.uuid, act.now)
             _ask(domain, _VIA.get(act.record.parameters["mode"], Via.DEFAULT))
             act.note(ASKED)
         if domain.active:
