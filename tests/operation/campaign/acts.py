@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 STARTS = {"run", "Restart", "Restore", "Start", "destroy", "evict", "drain", "uncordon"}
 """Acts after which a guest has been started once more."""
 
+BOOTS = 1.5
+"""Seconds after which a guest's firmware has made way for its system, most of the time."""
+
 OVER = {"Succeeded", "Failed"}
 RESET = "QEMU:RESET host-qmp-system-reset"
 
@@ -31,8 +34,22 @@ class Acts:
         self._stage = stage
         self._api = stage.api
         self._record = stage.record
+        self.stands: Mapping[str, list[Stand]] = {}
+        """How each domain stood when it was looked at last."""
+        self._operations: list[dict[str, Any]] | None = None
         self._cordoned: tuple[str, Guest] | None = None
         """The node that takes no Pods, and the guest for which that is so."""
+
+    def look(self) -> None:
+        """Look at all that there is."""
+        self.stands, self._operations = self._record.look(), None
+
+    @property
+    def operations(self) -> list[dict[str, Any]]:
+        """All operations, as the API server has them."""
+        if self._operations is None:
+            self._operations = self._api.list("virtualmachineoperations")
+        return self._operations
 
     def begin(self, guest: Guest, act: str) -> bool:
         """Have *act* done; return False where it is too early for that."""
@@ -42,44 +59,45 @@ class Acts:
             return True
         return bool(getattr(self, f"_{act}")(guest))
 
-    def may_begin(self, guest: Guest, act: str, stands: Mapping[str, list[Stand]]) -> bool:
+    def may_begin(self, guest: Guest, act: str) -> bool:
         """Say whether all has come about that *act* stands on."""
         before = guest.acts[guest.done - 1] if guest.done else ""
         if not before or act == "title":
             return True
-        if act in OPERATIONS and before in OPERATIONS and before != "SoftReboot":
+        if act in OPERATIONS and before in OPERATIONS:
             # They come one after the other by themselves.
-            return True
-        if self.wrong(guest, stands):
+            return act != "SoftReboot" or self._hears(guest)
+        if self.wrong(guest):
             return False
-        return self.over(guest) if act not in OPERATIONS or before == "SoftReboot" else True
+        return self._hears(guest) if act in OPERATIONS else self.over(guest) and self._hears(guest)
 
-    def wrong(self, guest: Guest, stands: Mapping[str, list[Stand]]) -> str:
+    def _hears(self, guest: Guest) -> bool:
+        """Say whether the guest is past its firmware, which hears no power button."""
+        began = [each.at for each in self._record.of(guest.domain) if each.what in ("started", "QEMU:RESET")]
+        return not began or self._record.now() - began[-1] > BOOTS
+
+    def wrong(self, guest: Guest) -> str:
         """Return in what libvirt differs from what is wanted of *guest*, empty for nothing."""
         starts = self._record.starts(guest.domain)
         if starts < guest.goal.starts:
             return f"was started {starts} times, and is to have been {guest.goal.starts} times"
-        return wrong(guest, stands.get(guest.domain, []))
+        return wrong(guest, self.stands.get(guest.domain, []))
 
-    def open_nodes(self, stands: Mapping[str, list[Stand]]) -> bool:
+    def open_nodes(self) -> bool:
         """Let a node take Pods again whose guest has left it; return whether all do."""
         if self._cordoned is not None:
             node, guest = self._cordoned
-            if guest.goal.state == "shut" or self.wrong(guest, stands):
+            if guest.goal.state == "shut" or self.wrong(guest):
                 return False
             self._api.node(node, cordoned=False)
             self._cordoned = None
         return True
 
     def over(self, guest: Guest) -> bool:
-        """Say whether nothing is asked of the guest any more, and all resets that were made are seen."""
-        found = [each for each in self._api.list("virtualmachineoperations") if of(each, guest)]
-        if any((each.get("status") or {}).get("phase") not in OVER for each in found):
-            return False
-        there = {each["metadata"]["name"] for each in found}
-        resets = [each for each in found if each["spec"]["type"] in ("Reset", "SoftReboot")]
-        made = sum(each["status"]["phase"] == "Succeeded" for each in resets)
-        return guest.operations.keys() <= there and self._record.counts(guest.domain)[RESET] >= made
+        """Say whether nothing is asked of the guest any more."""
+        found = [each for each in self.operations if of(each, guest)]
+        done = {each["metadata"]["name"] for each in found if (each.get("status") or {}).get("phase") in OVER}
+        return len(done) == len(found) and guest.operations.keys() <= done
 
     def _goal(self, guest: Guest, act: str) -> None:
         state = guest.goal.state

@@ -115,6 +115,10 @@ class Record:
         self._closing = True
         self._thread.join(timeout=10)
 
+    def now(self) -> float:
+        """Return the seconds since the record began."""
+        return time.monotonic() - self._began
+
     def ask(self, name: str, starts: int) -> None:
         """Note that so many more starts of the domain *name* are asked for from now on."""
         with self._lock:
@@ -158,7 +162,7 @@ class Record:
             libvirt.virEventRunDefaultImpl()
 
     def _tell(self, node: str, domain: Any, what: str, detail: str) -> Told:
-        told = Told(time.monotonic() - self._began, node, domain.UUIDString(), domain.name(), what, detail)
+        told = Told(self.now(), node, domain.UUIDString(), domain.name(), what, detail)
         with self._lock:
             self.told.append(told)
         if told.name in self.foreign:

@@ -24,7 +24,7 @@ PATIENCE = 90.0
 QUIET = 1.0
 """Seconds in which nothing may be written for it to be quiet."""
 
-TICK = 0.05
+TICK = 0.1
 SPAN = 5.0
 """Seconds in which strikes begin, from the first act on."""
 
@@ -76,17 +76,17 @@ class Run:
 
     def _step(self) -> bool:
         """Begin what may be begun; return whether all has been, but for the last act."""
-        stands = self._stage.record.look()
+        self._acts.look()
         open_ = [guest for guest in self.guests if guest.done < len(guest.acts) - 1]
         for guest in open_:
             act = guest.acts[guest.done]
-            if self._acts.may_begin(guest, act, stands) and self._acts.begin(guest, act):
+            if self._acts.may_begin(guest, act) and self._acts.begin(guest, act):
                 guest.done += 1
         sets = [herd for herd in self.herds if herd.done < len(herd.sizes)]
         for herd in sets:
-            if not herd.wrong(stands, self._stage.record):
+            if not herd.wrong(self._acts.stands, self._stage.record):
                 herd.begin(self._stage)
-        return self._acts.open_nodes(stands) and not open_ and not sets
+        return self._acts.open_nodes() and not open_ and not sets
 
     def _settle(self) -> None:
         """Wait until all is as it is wanted, for libvirt and for the API server, and nothing is written any more."""
@@ -97,21 +97,20 @@ class Run:
 
     def _wrong(self) -> list[str]:
         """Return what is not as it is wanted, or not said as it is."""
-        stands = self._stage.record.look()
-        out = [f"{guest.domain}: {why}" for guest in self.guests if (why := self._acts.wrong(guest, stands))]
-        out += [why for herd in self.herds if (why := herd.wrong(stands, self._stage.record))]
+        self._acts.look()
+        out = [f"{guest.domain}: {why}" for guest in self.guests if (why := self._acts.wrong(guest))]
+        out += [why for herd in self.herds if (why := herd.wrong(self._acts.stands, self._stage.record))]
         if out:
             return out
-        operations = self._stage.api.list("virtualmachineoperations")
         out = [
             f"{each['metadata']['name']}: {each.get('status')}"
-            for each in operations
+            for each in self._acts.operations
             if (each.get("status") or {}).get("phase") not in OVER
         ]
         found = {each["metadata"]["name"]: each for each in self._stage.api.list("virtualmachines")}
         for guest in self.guests:
             there = found.get(guest.build.name) or {"metadata": {"generation": 0}}
-            out.extend(verdict.of_status(guest, there, stands.get(guest.domain, [])))
+            out.extend(verdict.of_status(guest, there, self._acts.stands.get(guest.domain, [])))
         for herd in self.herds:
             out.extend(herd.misstated(self._stage.api.find(herds.SETS, herd.name)))
         return out
@@ -123,20 +122,16 @@ class Run:
         return before == (self._stage.roads.writes, len(self._stage.record.told))
 
     def _gone(self) -> bool:
-        stands = self._stage.record.look()
-        if any(self._acts.wrong(guest, stands) for guest in self.guests):
+        self._acts.look()
+        if any(self._acts.wrong(guest) for guest in self.guests):
             return False
-        if any(herd.wrong(stands, self._stage.record) for herd in self.herds):
+        if any(herd.wrong(self._acts.stands, self._stage.record) for herd in self.herds):
             return False
         return not any(self._stage.api.list(plural) for plural in ("virtualmachines", herds.SETS))
 
     def _judge(self, *, went: bool = False) -> None:
-        operations = [] if went else self._stage.api.list("virtualmachineoperations")
-        wrongs = [
-            line
-            for guest in self.guests
-            for line in verdict.of_libvirt(guest, None if went else operations, self._stage.record)
-        ]
+        operations = None if went else self._acts.operations
+        wrongs = [line for guest in self.guests for line in verdict.of_libvirt(guest, operations, self._stage.record)]
         wrongs += [line for herd in self.herds for line in herd.miscounted(self._stage.record)]
         wrongs += self._stage.record.problems
         assert not wrongs, "\n".join(wrongs)

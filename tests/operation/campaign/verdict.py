@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 WORDS = {"running": "Running", "paused": "Paused", "saved": "Stopped", "held": "Stopped", "off": "Stopped"}
 
 
+PRESSES = {"Stop", "Restart", "halt", "evict", "drain", "shut"}
+"""Acts that press the power button, perhaps twice: a guest that is asked once more goes off no more often."""
+
+
 def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Record) -> Iterator[str]:
     """Yield what libvirt counted otherwise than it was asked for."""
     counts = record.counts(guest.domain)
@@ -27,21 +31,25 @@ def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Re
     if operations is None:
         return
     mine = {each["metadata"]["name"]: each for each in operations if of(each, guest)}
-    unknown = collected = 0
+    asked: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     for name, kind in guest.operations.items():
         status = (mine.get(name) or {}).get("status") or {}
         reasons = {each["reason"] for each in status.get("conditions") or ()}
+        asked[kind] += 1
         if kind in ("Reset", "SoftReboot") and reasons == {"UnknownOutcome"}:
-            unknown += 1
+            unknown[kind] += 1
         elif status.get("phase") != "Succeeded":
             yield f"{name}: is {status.get('phase')}: {reasons} {status.get('message')}"
-        collected += kind in ("Reset", "SoftReboot")
-    if not collected - unknown <= counts[RESET] <= collected:
-        yield f"{guest.domain}: {counts[RESET]} resets, {collected} were asked for, {unknown} of which failed"
+    # A guest that is asked to reboot need not hear it.
+    if not asked["Reset"] - unknown["Reset"] <= counts[RESET] <= asked["Reset"] + asked["SoftReboot"]:
+        yield f"{guest.domain}: {counts[RESET]} resets of {dict(asked)}, outcome unknown: {dict(unknown)}"
+    presses, soft = counts["QEMU:POWERDOWN"], asked["SoftReboot"]
+    if presses < soft - unknown["SoftReboot"] or (PRESSES.isdisjoint(guest.acts) and presses > soft):
+        yield f"{guest.domain}: its power button was pressed {presses} times for {dict(asked)}"
     for kind in ("Pause", "Resume", "Save"):
-        asked = sum(each == kind for each in guest.operations.values())
-        if seen[kind] != asked:
-            yield f"{guest.domain}: {kind}, done {seen[kind]} times, {asked} were asked for"
+        if seen[kind] != asked[kind]:
+            yield f"{guest.domain}: {kind}, done {seen[kind]} times, {asked[kind]} were asked for"
 
 
 def effects(told: Iterable[Told]) -> Counter[str]:
