@@ -60,13 +60,15 @@ def test_a_seed_always_gives_the_same_run() -> None:
     assert drawn() == drawn()
 
 
-LIVES = [
-    (("started booted", "resumed unpaused"), {}),
-    (("started booted", "suspended paused", "resumed unpaused"), {}),
-    (("suspended paused", "resumed unpaused"), {"Pause": 1, "Resume": 1}),
-    (("suspended paused", "suspended paused", "resumed unpaused"), {"Pause": 2, "Resume": 1}),
-    (("suspended paused", "stopped saved", "started restored", "resumed from_snapshot"), {"Save": 1}),
-    (("suspended paused", "shutdown host", "stopped destroyed", "started booted", "resumed unpaused"), {"Pause": 1}),
+START = ("resumed unpaused", "started booted")
+STILL = ("started booted", "suspended paused", "resumed unpaused")
+LIVES: list[tuple[tuple[str, ...], dict[str, int]]] = [
+    (START, {}),
+    (STILL, {}),
+    ((*START, "suspended paused", "resumed unpaused"), {"Pause": 1, "Resume": 1}),
+    ((*STILL, "suspended paused", "suspended paused", "resumed unpaused"), {"Pause": 2, "Resume": 1}),
+    ((*START, "suspended paused", "stopped saved", "started restored", "resumed from_snapshot"), {"Save": 1}),
+    ((*START, "suspended paused", "shutdown host", "stopped destroyed", *STILL), {"Pause": 1}),
 ]
 
 

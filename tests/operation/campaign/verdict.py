@@ -59,17 +59,18 @@ def effects(told: Iterable[Told]) -> Counter[str]:
     """
     seen: Counter[str] = Counter()
     words = [f"{each.what} {each.detail}" for each in told if each.what in LIFECYCLE.values()]
-    paused = False
-    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if word == "suspended paused" and not before.startswith("started") and after != "stopped saved":
-            seen["Pause"] += 1
-            paused = True
-        elif word.startswith("resumed"):
+    runs = paused = False
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        # Of a guest that is started running, libvirt tells that it was resumed first, and then of the start.
+        if word.startswith("resumed"):
             seen["Resume"] += paused
-            paused = False
+            runs, paused = True, False
+        elif word.startswith("suspended"):
+            paused = runs and after != "stopped saved"
+            seen["Pause"] += paused
         elif word.startswith("stopped"):
             seen["Save"] += word == "stopped saved"
-            paused = False
+            runs = paused = False
     return seen
 
 
