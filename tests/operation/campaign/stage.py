@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.harness import powerbutton
+from tests.harness import powerbutton, wrongclock
 from tests.harness.build import CONTROL_PLANE, build
 from tests.harness.controlplane import ControlPlane
 from tests.harness.libvirtd import Libvirtd
@@ -34,7 +34,6 @@ PARTS = (*CONTROLLERS, *EXECUTORS, "extender", "kube-scheduler")
 """Those that have a way of their own to the API server."""
 
 API_SERVER = "kube-apiserver"
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 STRUCK = "tests.operation.campaign.struck"
 
 FOREIGN = """
@@ -116,15 +115,8 @@ class Stage:
         config = self.folder / f"{name}.kubeconfig"
         self.control_plane.write_kubeconfig(config, url=self.roads.of[name].url)
         self.clock(name, 0)
-        whole = {
-            "KUBECONFIG": str(config),
-            "PYTHONPATH": str(ROOT),
-            "LD_PRELOAD": str(FAKETIME),
-            "FAKETIME_TIMESTAMP_FILE": str(self._clock_of(name)),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            **environment,
-        }
+        clock = wrongclock.environment(self._clock_of(name))
+        whole = {"KUBECONFIG": str(config), "PYTHONPATH": str(ROOT), **clock, **environment}
         command = [sys.executable, "-m", STRUCK, str(self.orders(name)), *arguments]
         self._part(stack, name, lambda log: _server(command, whole, log))
 
@@ -161,10 +153,7 @@ class Stage:
 
     def clock(self, name: str, seconds: int) -> None:
         """Have the wall clock of a part of ours be wrong by so much."""
-        path = self._clock_of(name)
-        new = path.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n", encoding="ascii")
-        new.rename(path)
+        wrongclock.wrong(self._clock_of(name), seconds)
 
     def _clock_of(self, name: str) -> Path:
         return self.folder / f"{name}.clock"

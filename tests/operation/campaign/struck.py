@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import kube.lease
 from executor.hypervisor.calls import hooked
-from kube.lease import Election
 from tests.hypervisor.faults import kill
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from executor.hypervisor.calls import Call
     from executor.hypervisor.errors import LibvirtError
-
-LEASE = {"lease_duration": 3.0, "renew_deadline": 2.0, "retry_period": 0.5}
 
 
 class Orders:
@@ -72,9 +71,11 @@ def main() -> None:
 
         sys.argv = ["virtctl", *sys.argv[2:]]
     elif program == "controller":
+        # Nothing but a campaign has use for another Lease than client-go's.
+        short = partial(kube.lease.Election, lease_duration=3.0, renew_deadline=2.0, retry_period=0.5)
+        kube.lease.Election = short  # type: ignore[misc,assignment]
         from controller.__main__ import main as run  # noqa: PLC0415
 
-        Election.__init__.__kwdefaults__.update(LEASE)
         sys.argv = sys.argv[2:]
     else:
         from scheduler.__main__ import main as run  # noqa: PLC0415
