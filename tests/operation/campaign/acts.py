@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import libvirt
 
+from tests.operation.campaign import verdict
 from tests.operation.campaign.api import manifest
-from tests.operation.campaign.stories import FOLLOWS, OPERATIONS
+from tests.operation.campaign.stories import FOLLOWS, OPERATIONS, PLACED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ BOOTS = 1.5
 """Seconds after which a guest's firmware has made way for its system, most of the time."""
 
 OVER = {"Succeeded", "Failed"}
-RESET = "QEMU:RESET host-qmp-system-reset"
 
 
 class Acts:
@@ -69,7 +69,14 @@ class Acts:
             return act != "SoftReboot" or self._hears(guest)
         if self.wrong(guest):
             return False
-        return self._hears(guest) if act in OPERATIONS else self.over(guest) and self._hears(guest)
+        if act in OPERATIONS:
+            return self._hears(guest)
+        return self.over(guest) and self._hears(guest) and (act not in PLACED or self._said(guest))
+
+    def _said(self, guest: Guest) -> bool:
+        """Say whether the status is as libvirt is: an eviction goes by that."""
+        found = self._api.find("virtualmachines", guest.build.name)
+        return not list(verdict.of_status(guest, found, self.stands.get(guest.domain, [])))
 
     def _hears(self, guest: Guest) -> bool:
         """Say whether the guest is past its firmware, which hears no power button."""
@@ -95,7 +102,7 @@ class Acts:
 
     def over(self, guest: Guest) -> bool:
         """Say whether nothing is asked of the guest any more."""
-        found = [each for each in self.operations if of(each, guest)]
+        found = [each for each in self.operations if verdict.of(each, guest)]
         done = {each["metadata"]["name"] for each in found if (each.get("status") or {}).get("phase") in OVER}
         return len(done) == len(found) and guest.operations.keys() <= done
 
@@ -150,6 +157,12 @@ class Acts:
         self._api.evict(pod)
         return True
 
+    def _bump(self, guest: Guest) -> bool:
+        pod = self._pod(guest)
+        if pod is not None:
+            self._api.evict(pod)
+        return pod is not None
+
     def _drain(self, guest: Guest) -> bool:
         return self._cordon(guest, "drain")
 
@@ -193,11 +206,6 @@ class Acts:
 
     def _merge(self, guest: Guest, spec: Mapping[str, Any]) -> None:
         self._api.merge("virtualmachines", guest.build.name, {"spec": spec})
-
-
-def of(operation: Mapping[str, Any], guest: Guest) -> bool:
-    """Say whether *operation* is one of *guest*."""
-    return bool(operation["spec"]["virtualMachineRef"]["name"] == guest.build.name)
 
 
 def wrong(guest: Guest, stands: list[Stand]) -> str:

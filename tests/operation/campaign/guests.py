@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Build:
     """What a guest is: on the node named, or placed where that is empty; ``polite`` if its power button is of use.
 
-    One that is ``rooted`` cannot go to another node.
+    One that is ``rooted`` has a disk of its node's.
     """
 
     name: str
@@ -26,6 +26,11 @@ class Build:
     def domain(self) -> str:
         """The name of its domain."""
         return f"default_{self.name}"
+
+    @property
+    def stays(self) -> bool:
+        """Whether it cannot go to another node: its disk, or its kernel, is a file of this one."""
+        return self.rooted or self.polite
 
     def spec(self, kernel: Path, disk: Path) -> dict[str, Any]:
         """Return the spec of its object."""

@@ -109,7 +109,7 @@ class Run:
         ]
         found = {each["metadata"]["name"]: each for each in self._stage.api.list("virtualmachines")}
         for guest in self.guests:
-            there = found.get(guest.build.name) or {"metadata": {"generation": 0}}
+            there = found.get(guest.build.name, {})
             out.extend(verdict.of_status(guest, there, self._acts.stands.get(guest.domain, [])))
         for herd in self.herds:
             out.extend(herd.misstated(self._stage.api.find(herds.SETS, herd.name)))

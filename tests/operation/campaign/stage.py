@@ -21,7 +21,7 @@ from tests.operation.campaign.parts import Part
 from tests.operation.campaign.record import Record
 from tests.operation.campaign.roads import Roads
 from tests.operation.conftest import ROOT, Cluster, eventually, install
-from tests.operation.test_placement import node, ready, scheduler_configuration
+from tests.operation.placing import node, scheduler_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +92,9 @@ class Stage:
         self.record = stack.enter_context(Record({name: each.uri for name, each in self.libvirtds.items()}))
         self.record.foreign = {"somebody-elses-on", "somebody-elses-off"}
         self._begin(stack)
-        eventually(lambda: all(ready(cluster, name) for name in NODES), self.logs)
+        eventually(
+            lambda: all(cluster.find("vmnode", name).get("status", {}).get("guests") for name in NODES), self.logs
+        )
 
     def _begin(self, stack: contextlib.ExitStack) -> None:
         self.port, health = free_ports(2)

@@ -21,8 +21,8 @@ FOLLOWS = {
         "evict": "running", "drain": "running", "shut": "shut",
     },
     "paused": {"Resume": "running", "Restart": "running", "PowerOff": "held", "title": "paused"},
-    "saved": {"Restore": "running", "Start": "running"},
-    "held": {"Start": "running", "title": "held"},
+    "saved": {"Restore": "running", "Start": "running", "bump": "saved"},
+    "held": {"Start": "running", "title": "held", "bump": "held"},
     "off": {"run": "running", "title": "off"},
     "shut": {"uncordon": "running"},
     "new": {"run": "running"},
@@ -35,8 +35,8 @@ OPERATIONS = {
 POLITE = {"halt", "SoftReboot"}
 """What needs a guest that hears its power button."""
 
-PLACED = {"evict", "drain", "shut"}
-"""What needs one with a Pod: one that can leave its node leaves it in a drain, another one is shut down."""
+PLACED = {"evict", "drain", "shut", "bump"}
+"""What needs a guest with a Pod. In a drain it leaves its node if it can, else it shuts down; one that is off stays."""
 
 
 def draw(chance: random.Random, number: int) -> list[Guest]:
@@ -69,5 +69,5 @@ def _can(build: Build, act: str) -> bool:
     if act in POLITE:
         return build.polite
     if act in PLACED:
-        return not build.node and (act == "evict" or build.rooted == (act == "shut"))
+        return not build.node and (act in ("evict", "bump") or build.stays == (act == "shut"))
     return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.operation.campaign.acts import RESET, of
 from tests.operation.campaign.record import LIFECYCLE
 
 if TYPE_CHECKING:
@@ -14,11 +13,24 @@ if TYPE_CHECKING:
     from tests.operation.campaign.guests import Guest
     from tests.operation.campaign.record import Record, Stand, Told
 
-WORDS = {"running": "Running", "paused": "Paused", "saved": "Stopped", "held": "Stopped", "off": "Stopped"}
+RESET = "QEMU:RESET host-qmp-system-reset"
+WORDS = {
+    "running": "Running",
+    "paused": "Paused",
+    "saved": "Stopped",
+    "held": "Stopped",
+    "off": "Stopped",
+    "shut": "Stopped",
+}
 
 
 PRESSES = {"Stop", "Restart", "halt", "evict", "drain", "shut"}
 """Acts that press the power button, perhaps twice: a guest that is asked once more goes off no more often."""
+
+
+def of(operation: Mapping[str, Any], guest: Guest) -> bool:
+    """Say whether *operation* is one of *guest*."""
+    return bool(operation["spec"]["virtualMachineRef"]["name"] == guest.build.name)
 
 
 def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Record) -> Iterator[str]:
@@ -75,7 +87,10 @@ def effects(told: Iterable[Told]) -> Counter[str]:
 
 
 def of_status(guest: Guest, found: Mapping[str, Any], stands: list[Stand]) -> Iterator[str]:
-    """Yield what the object *found* says otherwise than libvirt."""
+    """Yield what the object *found*, or none, says otherwise than libvirt."""
+    if not found:
+        yield f"{guest.build.name}: is not there"
+        return
     name, status = guest.build.name, found.get("status") or {}
     if guest.goal.state == "new":
         return
