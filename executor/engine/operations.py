@@ -203,17 +203,18 @@ def _start(act: Act) -> Step:
 
 
 def _stop(act: Act) -> Step:
+    # Also of one that is off: else it would be started again after a crash.
+    against = _hold(act, "off")
     if not act.ran:
         return Step(DONE, f"{life.ALREADY}: it did not run")
-    against = _hold(act, "off")
     waits = _down(act)
     return waits or Step(DONE, f"stopped{against}")
 
 
 def _power_off(act: Act) -> Step:
+    against = _hold(act, "off")
     if not act.ran:
         return Step(DONE, f"{life.ALREADY}: it did not run")
-    against = _hold(act, "off")
     if act.entry.same_run:
         life.stop(act.hypervisor, act.domain, force=True)
     return Step(DONE, f"powered off{against}")

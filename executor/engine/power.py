@@ -155,6 +155,9 @@ def keep(
     before = runs.Run() if new else runs.load(hypervisor, domain.uuid)
     held = "" if new else holds.held(domain, wanted)
     run = runs.seen(before, state, now, wanted=held == "off")
+    if held == "off":
+        # Nothing waits for its next start.
+        run = replace(run, failures=0, retry_at=0.0)
     digest = _digest(obj)
     if run.spec != digest:
         # What was changed may well run now.
