@@ -1,6 +1,6 @@
 # The commands that a person runs; CONTRIBUTING.md says what each is for.
 PACKAGES := ca-certificates gcc libc6-dev libvirt-daemon libvirt-dev pkg-config python3 python3-dev python3-venv
-CLUSTER_PACKAGES := buildah containerd containernetworking-plugins debootstrap iproute2 openssl runc
+CLUSTER_PACKAGES := buildah containerd containernetworking-plugins debootstrap iproute2 libfaketime openssl runc
 NODE_PACKAGES := busybox-static libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils
 BIN := .venv/bin
 # Much of what tests do is wait. A file's tests go to one process, and a folder's files follow each other: they share servers.

@@ -32,6 +32,11 @@ STOPPING: Final = "ShuttingDown"
 STOPPED: Final = "ShutDown"
 """Its reasons: the Pod waits; the guest goes to another node; it goes off; it is off, and waits for its node."""
 
+SYNCHRONIZED: Final = "Synchronized"
+BY_HAND: Final = "HeldByHand"
+SAVED: Final = "saved"
+"""In what words an executor says that a guest is off since somebody stopped it, or saved its memory."""
+
 _GUEST: Final = "guest"
 
 
@@ -65,18 +70,11 @@ class Evictions:
             # What was begun is brought to its end.
             return Verdict(LEAVING, before["message"]) if before.get("reason") == LEAVING else _leaves(node)
         if pod is not None and (pod["metadata"].get("deletionTimestamp") or rejected(pod)):
-            return self._evicted(guest, node, _pushed(pod))
+            rests = _rests(guest) and before.get("reason") not in (STOPPING, STOPPED)
+            return None if rests else self._evicted(guest, node, _pushed(pod))
         if wanted and before.get("reason") in (STOPPING, STOPPED) and word == "Stopped":
             return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
         return None
-
-    def over(self, guest: Mapping[str, Any], *, taken: bool) -> bool:
-        """Say whether the evicted Pod of *guest* may go; *taken* says that a node has the guest."""
-        status = guest.get("status") or {}
-        if not taken:
-            # Not before nobody may take it on there any more.
-            return not status.get("nodeName")
-        return status.get("printableStatus") == "Stopped" and not status.get("evacuationNodeName")
 
     def given_up(self, guest: Mapping[str, Any]) -> bool:
         """Say whether *guest* refused to go, and whoever drained its node has opened that again."""
@@ -152,6 +150,28 @@ class Evictions:
             await self._client.create(OPERATIONS, body)
         except AlreadyExists:
             return
+
+
+def over(guest: Mapping[str, Any], verdict: Verdict | None, *, taken: bool) -> bool:
+    """Say whether the evicted Pod of *guest* may go, of which *verdict* is; *taken* says that a node has the guest."""
+    status = guest.get("status") or {}
+    if not taken:
+        # Not before nobody may take it on there any more.
+        return not status.get("nodeName")
+    if verdict is not None and verdict.reason == LEAVING:
+        # What is said of it may be old: it is off when it has left.
+        return False
+    return bool(status.get("printableStatus") == "Stopped")
+
+
+def _rests(guest: Mapping[str, Any]) -> bool:
+    """Say whether *guest* is off and is to stay so, so that nothing of it has to go on elsewhere."""
+    spec, status = guest.get("spec") or {}, guest.get("status") or {}
+    if status.get("printableStatus") != "Stopped":
+        return False
+    always = spec.get("running") if "running" in spec else spec.get("runStrategy") == "Always"
+    said = find(status.get("conditions") or (), SYNCHRONIZED) or {}
+    return not always or said.get("reason") == BY_HAND or (status.get("domain") or {}).get("reason") == SAVED
 
 
 def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:

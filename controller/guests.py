@@ -106,8 +106,8 @@ class GuestReconciler:
                 self._gone.pop(Key(key.namespace, pods.name_of(key.name)), None)
             return None
         guest = found.decode()
-        place, refused = await self._placed(found, guest)
         verdict = await self._evicted(found, guest)
+        place, refused = await self._placed(found, guest, verdict)
         said = status(found, guest, place, refused)
         left = self._patience(key, guest, said)
         if left > 0 and verdict is None:
@@ -144,10 +144,12 @@ class GuestReconciler:
         self._written[key] = written
         return written
 
-    async def _placed(self, found: Object, guest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Refusal | None]:
+    async def _placed(
+        self, found: Object, guest: Mapping[str, Any], verdict: evictions.Verdict | None
+    ) -> tuple[Mapping[str, Any] | None, Refusal | None]:
         """Return the guest's placement Pod as it is now, made where there is none and taken away where none is due.
 
-        Beside it, why one that is due was refused.
+        Beside it, why one that is due was refused. *verdict* is what becomes of the guest if the Pod is evicted.
         """
         wanted = not (guest.get("spec") or {}).get("nodeName") and should_run(guest)
         there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
@@ -158,22 +160,28 @@ class GuestReconciler:
             return None, None
         if all(owner.uid != found.uid for owner in there.owners):
             return None, named_alike(there) if wanted and not there.deleting else None
-        return await self._kept(found, guest, there, wanted=wanted), None
+        return await self._kept(found, guest, there, verdict, wanted=wanted), None
 
     async def _kept(
-        self, found: Object, guest: Mapping[str, Any], there: Object, *, wanted: bool
+        self,
+        found: Object,
+        guest: Mapping[str, Any],
+        there: Object,
+        verdict: evictions.Verdict | None,
+        *,
+        wanted: bool,
     ) -> Mapping[str, Any] | None:
         """Return the Pod that is *there*, None where it does not count any more."""
         pod = there.decode()
         taken = TAKEN in found.finalizers
         ended = (pod.get("status") or {}).get("phase") in _OVER
         if there.deleting:
-            if self._evictions.over(guest, taken=taken) or (ended and self._evictions.given_up(guest)):
+            if evictions.over(guest, verdict, taken=taken) or (ended and self._evictions.given_up(guest)):
                 await self._let_go(there)
             return None
         if not (ended or self._outdated(found, guest, pod)) and (wanted or holds(guest)):
             return await self._offered(there, pod)
-        if evictions.rejected(pod) and not self._evictions.over(guest, taken=taken):
+        if evictions.rejected(pod) and not evictions.over(guest, verdict, taken=taken):
             return None
         # Nobody evicts it: it need not be held.
         await self._let_go(there)
@@ -213,6 +221,9 @@ class GuestReconciler:
         self._gone[pod.key] = pod.uid
 
     async def _make(self, found: Object, guest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Refusal | None]:
+        if (guest.get("status") or {}).get("evacuationNodeName"):
+            # It leaves the only node that it could be kept room on.
+            return None, None
         try:
             made = await self._client.create(PODS, self._body(found, guest))
         except AlreadyExists:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from executor.engine import bases, journal, ownership, power, snapshots, state, store
+from executor.engine import bases, journal, ownership, power, runs, snapshots, state, store
 from executor.engine.journal import ASKED, BEGUN, DONE, FAILED, STARTED, Record, advanced
 from executor.engine.objects import Ref
 from executor.hypervisor.domain import State, Via
@@ -203,17 +203,18 @@ def _start(act: Act) -> Step:
 
 
 def _stop(act: Act) -> Step:
+    # Also of one that is off: else it would be started again after a crash.
+    against = _hold(act, "off")
     if not act.ran:
         return Step(DONE, f"{life.ALREADY}: it did not run")
-    against = _hold(act, "off")
     waits = _down(act)
     return waits or Step(DONE, f"stopped{against}")
 
 
 def _power_off(act: Act) -> Step:
+    against = _hold(act, "off")
     if not act.ran:
         return Step(DONE, f"{life.ALREADY}: it did not run")
-    against = _hold(act, "off")
     if act.entry.same_run:
         life.stop(act.hypervisor, act.domain, force=True)
     return Step(DONE, f"powered off{against}")
@@ -313,6 +314,7 @@ def _down(act: Act) -> Step | None:
     # One that is paused could only be cut off in the end.
     if left > 0 and domain.state().state is not State.PAUSED:
         if act.record.step == BEGUN:
+            runs.ask(act.hypervisor, domain.uuid, act.now)
             _ask(domain, _VIA.get(act.record.parameters["mode"], Via.DEFAULT))
             act.note(ASKED)
         if domain.active:

@@ -153,12 +153,15 @@ def keep(
     now = time.time() if now is None else now
     wanted, state = strategy(obj), domain.state()
     before = runs.Run() if new else runs.load(hypervisor, domain.uuid)
-    run = runs.seen(before, state, now)
+    held = "" if new else holds.held(domain, wanted)
+    run = runs.seen(before, state, now, wanted=held == "off")
+    if held == "off":
+        # Nothing waits for its next start.
+        run = replace(run, failures=0, retry_at=0.0)
     digest = _digest(obj)
     if run.spec != digest:
         # What was changed may well run now.
         run = replace(run, spec=digest, failures=0, retry_at=0.0, asked=0.0, asks=0)
-    held = "" if new else holds.held(domain, wanted)
     todo = _todo(wanted, state, run, new=new, held=held)
     if not todo:
         return _kept(hypervisor, domain, before, run, Settled(held=held, wait=_until_stable(run, state, now)))

@@ -52,8 +52,8 @@ class Run:
     """A digest of the object that all this is about: another one starts with a clean slate."""
 
 
-def seen(run: Run, state_now: DomainState, now: float) -> Run:
-    """Return *run* with what *state_now* tells of it.
+def seen(run: Run, state_now: DomainState, now: float, *, wanted: bool = False) -> Run:
+    """Return *run* with what *state_now* tells of it; *wanted* says that a person wants the guest off.
 
     >>> from executor.hypervisor.domain import DomainState, State
     >>> crashed = DomainState(State.SHUTOFF, "crashed")
@@ -72,9 +72,10 @@ def seen(run: Run, state_now: DomainState, now: float) -> Run:
         return run
     if not run.started or run.ended:
         return run
+    wanted = wanted or bool(run.asked)
     how = LOST if state_now.reason == "unknown" else state_now.reason
     run = replace(run, ended=how, asked=0.0, asks=0)
-    if how in UNCOUNTED:
+    if how in UNCOUNTED or (wanted and how == "shutdown"):
         return run
     if now - run.started >= STABLE:
         return replace(run, failures=0, retry_at=0.0)
@@ -94,6 +95,13 @@ def in_time(run: Run, now: float) -> Run:
 def failed(run: Run, now: float) -> Run:
     """Return *run* after one more failure: the next start waits twice as long as the last."""
     return replace(run, failures=run.failures + 1, retry_at=now + min(FIRST * 2 ** min(run.failures, 16), LONGEST))
+
+
+def ask(hypervisor: Hypervisor, uuid: str, now: float) -> None:
+    """Remember that the guest is asked to shut down, so that its end is no failure. Raises KubevmmError."""
+    run = load(hypervisor, uuid)
+    if not run.asked:
+        save(hypervisor, uuid, replace(run, asked=now))
 
 
 def load(hypervisor: Hypervisor, uuid: str) -> Run:

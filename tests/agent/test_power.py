@@ -77,6 +77,12 @@ def test_what_a_person_or_the_host_ended_is_no_failure(reason: str) -> None:
     assert (run.ended, run.failures, run.retry_at) == (reason, 0, 0.0)
 
 
+@pytest.mark.parametrize(("how", "failures"), [("shutdown", 0), ("crashed", 1)])
+def test_a_shutdown_that_was_asked_for_is_no_failure(how: str, failures: int) -> None:
+    assert seen(Run(started=1000.0, asked=1000.5), off(how), 1001.0).failures == failures
+    assert seen(Run(started=1000.0), off(how), 1001.0, wanted=True).failures == failures
+
+
 def test_an_end_that_nobody_saw_is_remembered_as_lost() -> None:
     assert seen(Run(started=1000.0), off("unknown"), 1001.0).ended == LOST
 

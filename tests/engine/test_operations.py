@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from executor.engine import journal, operations, ownership, store
+from executor.engine import journal, operations, ownership, power, runs, store
 from executor.engine.objects import Ref
 from executor.engine.operations import Request
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.domain import State
+from executor.hypervisor.handle import Affect
 from executor.plan import mark as marks
 from tests.hypervisor.faults import Fault
 
@@ -165,6 +166,22 @@ def test_a_guest_that_is_restarted_by_somebody_else_in_between_is_not_restarted_
     assert record is not None
     assert (record.step, journal.run_of(qemu_guest, domain)) == (journal.DONE, run)
     assert marks.URI in domain.xml()
+
+
+@pytest.mark.parametrize("kind", ["Stop", "PowerOff"])
+def test_a_guest_that_is_off_after_a_crash_is_kept_so(qemu_guest: Hypervisor, kind: str) -> None:
+    guest = found(qemu_guest)
+    obj = {**guest.object, "spec": {**guest.object["spec"], "runStrategy": "Always"}}
+    mark = marks.make("default", "runs", guest.domain.uuid, obj)
+    guest.domain.destroy()
+    guest.domain.set_metadata(mark.xml(), namespace=marks.URI, prefix=marks.KEY, affect=Affect.CONFIG)
+    runs.save(qemu_guest, guest.domain.uuid, runs.Run(started=900.0, ended="crashed", failures=3, retry_at=1040.0))
+    record = look(qemu_guest, kind, 1000.0)
+    assert record is not None
+    assert record.step == journal.DONE
+    settled = power.keep(qemu_guest, obj, guest.domain, now=2000.0)
+    assert (settled.held, settled.note, off(guest.domain)) == ("off", "", True)
+    assert runs.load(qemu_guest, guest.domain.uuid).retry_at == 0.0
 
 
 def test_a_clock_that_is_set_back_does_not_make_a_guest_wait_for_ever(qemu_guest: Hypervisor) -> None:

@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHANGES: Final = frozenset({"PUT", "PATCH"})
+"""What may be refused since the object is another one by now."""
+
 STATUSES: Final = {
     "gone": (410, "Expired", "The resourceVersion for the provided watch is too old."),
     "throttle": (429, "TooManyRequests", "the server has received too many requests"),
     "fail": (500, "InternalError", "an error on the server"),
+    "conflict": (409, "Conflict", "the object has been modified; please apply your changes to the latest version"),
 }
 PASSED_ON: Final = ("Authorization", "Content-Type", "Accept")
+JSON: Final = {"Content-Type": "application/json"}
 END_OF_LIST: Final = b'"k8s.io/initial-events-end":"true"'
 
 
@@ -49,6 +54,7 @@ class Faults:
     gone: float = 0.0
     throttle: float = 0.0
     fail: float = 0.0
+    conflict: float = 0.0
     stale: float = 0.0
     stream_cut: float = 0.0
     stream_gone: float = 0.0
@@ -65,10 +71,11 @@ class FaultProxy:
 
     ``faults`` may be changed at any time; ``injected`` counts what was done, by the name of the fault. ``url`` is plain
     HTTP. While ``down`` is true every connection is dropped. A watch that is to go on from a version up to
-    ``forgotten`` is told that it is gone, as an answer or, with ``forgets_in_stream``, inside one.
+    ``forgotten`` is told that it is gone, as an answer or, with ``forgets_in_stream``, inside one. The ``token`` is
+    shown for clients that show none, as client-go does over plain HTTP.
     """
 
-    def __init__(self, target: str, ca_file: Path, *, seed: int, faults: Faults = NONE) -> None:
+    def __init__(self, target: str, ca_file: Path, *, seed: int, faults: Faults = NONE, token: str = "") -> None:
         self.target = target
         self.faults = faults
         self.down = False
@@ -77,6 +84,7 @@ class FaultProxy:
         self.injected: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self._ca_file = ca_file
+        self._shown = {"Authorization": f"Bearer {token}"} if token else {}
         self._random = random.Random(seed)  # noqa: S311  (to be had again, not to be unknown)
         self._earlier: dict[str, list[bytes]] = {}
         self._open: dict[int, web.BaseRequest] = {}
@@ -118,12 +126,19 @@ class FaultProxy:
             return _dropped(request)
         if self._draw("delay", faults.delay):
             await asyncio.sleep(self._random.uniform(0, faults.longest_delay))
-        for name in ("throttle", "fail", "gone"):
-            if (name != "gone" or reads) and self._draw(name, getattr(faults, name)):
+        for name, comes in (
+            ("throttle", True),
+            ("fail", True),
+            ("gone", reads),
+            ("conflict", request.method in CHANGES),
+        ):
+            if comes and self._draw(name, getattr(faults, name)):
                 return _refused(name)
         body = await request.read()
         if request.query.get("watch") == "true":
-            if "sendInitialEvents" not in request.query and int(request.query["resourceVersion"]) <= self.forgotten:
+            # kube-scheduler's is 0 where any will do.
+            version = int(request.query.get("resourceVersion") or 0)
+            if "sendInitialEvents" not in request.query and 0 < version <= self.forgotten:
                 self.injected["forgotten"] += 1
                 if self.forgets_in_stream:
                     return web.Response(body=ERROR_LINE)
@@ -143,7 +158,9 @@ class FaultProxy:
 
     async def _forward(self, request: web.BaseRequest, body: bytes) -> tuple[int, bytes]:
         url = URL(self.target + request.path_qs, encoded=True)
-        async with self._client.request(request.method, url, data=body or None, headers=_headers(request)) as response:
+        async with self._client.request(
+            request.method, url, data=body or None, headers=self._headers(request)
+        ) as response:
             return response.status, await response.read()
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -151,15 +168,15 @@ class FaultProxy:
         # Without the time-out, which is another one each time.
         name = str(request.rel_url.without_query_params("timeoutSeconds"))
         if is_list and name in self._earlier and self._draw("stale", self.faults.stale):
-            answer = web.StreamResponse()
+            answer = web.StreamResponse(headers=JSON)
             await answer.prepare(request)
             for line in self._earlier[name]:
                 await answer.write(line)
             return answer
         with contextlib.suppress(aiohttp.ClientError, ConnectionError):
             url = URL(self.target + request.path_qs, encoded=True)
-            async with self._client.get(url, headers=_headers(request)) as upstream:
-                answer = web.StreamResponse(status=upstream.status)
+            async with self._client.get(url, headers=self._headers(request)) as upstream:
+                answer = web.StreamResponse(status=upstream.status, headers=JSON)
                 await answer.prepare(request)
                 listed: list[bytes] | None = [] if is_list else None
                 async for line in _lines(upstream):
@@ -193,6 +210,9 @@ class FaultProxy:
         await answer.write(line)
         return True
 
+    def _headers(self, request: web.BaseRequest) -> dict[str, str]:
+        return self._shown | {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+
     def _draw(self, name: str, likely: float) -> bool:
         if likely <= 0 or self._random.random() >= likely:
             return False
@@ -208,10 +228,6 @@ async def _lines(upstream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield line + b"\n"
     if pending:
         yield pending
-
-
-def _headers(request: web.BaseRequest) -> dict[str, str]:
-    return {name: request.headers[name] for name in PASSED_ON if name in request.headers}
 
 
 def _status(name: str) -> dict[str, object]:

@@ -46,6 +46,11 @@ class Server:
         """Return the exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal; does nothing where it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it as a crash would, without a chance to tidy up."""
         with contextlib.suppress(ProcessLookupError):

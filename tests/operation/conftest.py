@@ -133,8 +133,8 @@ def eventually(check: Callable[[], bool], said: Callable[[], object] = lambda: "
 
 def install(control_plane: ControlPlane) -> None:
     """Give the API server our kinds, and wait until it serves them."""
-    for path in sorted((ROOT / "yamls").glob("0*.yaml")) + sorted((ROOT / "yamls").glob("1*.yaml")):
-        control_plane.kubectl("apply", "--server-side", "-f", str(path))
+    files = [str(path) for part in "01" for path in sorted((ROOT / "yamls").glob(f"{part}*.yaml"))]
+    control_plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in files))
     # At first a definition has no conditions at all, and kubectl wait takes that for an error.
     wait = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     eventually(lambda: control_plane.kubectl(*wait, check=False).returncode == 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.operation.conftest import eventually
 from tests.operation.nodes import condition
 from tests.operation.placing import NODES, anywhere, delete, other, runs
 from tests.operation.test_guests import status
+from tests.operation.test_operations import do
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +119,38 @@ def test_a_guest_that_would_not_go_keeps_its_room_when_the_drain_is_given_up(ste
     assert steady.get("pod", "stubborn-placement")["metadata"]["uid"] != first
     assert status(steady, "stubborn")["printableStatus"] == "Running"
     delete(steady, "stubborn")
+
+
+def test_a_guest_that_is_off_by_hand_stays_so_and_where_it_is(steady: Placed) -> None:
+    steady.apply(anywhere("rests", evictionStrategy="Shutdown"))
+    node = runs(steady, "rests")
+    do(steady, "rests-off", "PowerOff", "rests")
+    eventually(lambda: condition(steady.get("vm", "rests"), "Synchronized")["reason"] == "HeldByHand")
+    drain(steady, node)
+    said = steady.get("vm", "rests")["status"]
+    assert (said["nodeName"], said["printableStatus"]) == (node, "Stopped")
+    assert "evacuationNodeName" not in said
+    do(steady, "rests-on", "Start", "rests")
+    assert runs(steady, "rests") == node
+    delete(steady, "rests")
+
+
+def test_a_guest_that_is_called_off_and_runs_leaves_its_node_before_its_pod_does(steady: Placed) -> None:
+    steady.apply(anywhere("late", evictionStrategy="Shutdown"))
+    node = runs(steady, "late")
+    (executor,) = [each for each in steady.daemons if each.log.name.startswith(f"executor-{node}")]
+    executor.kill()
+    # As it said before the guest was started, and its executor ended.
+    old = {"status": {"printableStatus": "Stopped"}}
+    steady.kubectl("patch", "vm", "late", "--subresource=status", "--type=merge", "-p", json.dumps(old))
+    pod = steady.get("pod", "late-placement")["metadata"]["uid"]
+    drain(steady, node, code=1, timeout="3s")
+    eventually(lambda: status(steady, "late").get("evacuationNodeName") == node)
+    assert steady.get("pod", "late-placement")["metadata"]["uid"] == pod
+    executor.start()
+    eventually(lambda: status(steady, "late").get("nodeName") == other(node), lambda: steady.get("vm", "late"))
+    assert runs(steady, "late") == other(node)
+    delete(steady, "late")
 
 
 def test_a_set_keeps_its_guests_through_a_drain(steady: Cluster) -> None:
