@@ -99,7 +99,19 @@ class Pieces(Recent[_Entry]):
     def whole(self, key: str) -> str:
         """Return the XML of the element *key* with its end tag."""
         end = self[key][3]
-        return f"<{key}" if end is None else f"<{key}<{end}"
+        return f"<{key}" if end is None else f"<{key}\n{self._start}{end}"
+
+
+class Cut(NamedTuple):
+    """A document's text in pieces: its first line, and the elements before, inside and after the divided element.
+
+    Elements stand there without the first line's indentation and ``<``; end tags in their column are pieces too.
+    """
+
+    line: str
+    before: list[str]
+    inside: list[str]
+    after: list[str]
 
 
 class Pieced(NamedTuple):
@@ -115,7 +127,6 @@ class Pieced(NamedTuple):
     tail: list[str]
     notes: list[Any]
     inner: list[Any]
-    line: str
     fresh: Fresh
 
 
@@ -129,40 +140,48 @@ class Divided:
         self._start = f"<{root} "
         self._end = f"\n</{root}>"
         self._line = f"  <{tag}>"
-        self._first = f"\n  <{tag}>\n    <"
+        self._first = f"\n{self._line}\n    <"
         self._last = f"\n  </{tag}>"
         self._notes = outer, inner
         self._fresh: Fresh = []
         self._places: dict[str, tuple[Scope, Pieces, Pieces]] = {}
 
-    def convert(self, text: str) -> Pieced:
-        """Return the YAML of *text*, which begins with the root element and has nothing behind it.
+    def cut(self, text: str) -> Cut:
+        """Cut *text*, which begins with the root element and has nothing behind it.
 
         Raises NotAccepted where it is not printed as virsh prints, or has no such child.
         """
-        self._fresh.clear()
         if len(text) > LARGEST or not text.startswith(self._start) or not text.endswith(self._end):
             raise NotAccepted
         above, _, below = text[: -len(self._end)].partition(self._first)
         inside, end, behind = below.partition(self._last)
-        if not end:
-            raise NotAccepted
         line, *before = above.split("\n  <")
         nothing, *after = behind.split("\n  <")
-        if nothing:
+        if not end or nothing:
             raise NotAccepted
-        root, start, declarations = fastxml.head_of(line)
+        return Cut(line, before, inside.split("\n    <"), after)
+
+    def text(self, cut: Cut) -> str:
+        """Return the document that was cut."""
+        above, behind = "\n  <".join([cut.line, *cut.before]), "\n  <".join(["", *cut.after])
+        inside = "\n    <".join(cut.inside)
+        return f"{above}{self._first}{inside}{self._last}{behind}{self._end}"
+
+    def convert(self, cut: Cut) -> Pieced:
+        """Return the YAML of a document; raises NotAccepted as ``cut`` does."""
+        self._fresh.clear()
+        root, start, declarations = fastxml.head_of(cut.line)
         scope = fastxml.scope_of(root, declarations)
         first = scope.document(root)[start]
         outer, inner = self._of(scope, declarations, first)
-        found = Pieced([first[1]], [], [], [], [], line, self._fresh)
+        found = Pieced([first[1]], [], [], [], [], self._fresh)
         try:
-            seen = outer.convert(before, 0, found.top, found.notes)
+            seen = outer.convert(cut.before, 0, found.top, found.notes)
             seen = outer.enter(self._line, seen, found.top)
-            inner.convert(inside.split("\n    <"), 0, found.inside, found.inner)
-            outer.convert(after, seen, found.tail, found.notes)
+            inner.convert(cut.inside, 0, found.inside, found.inner)
+            outer.convert(cut.after, seen, found.tail, found.notes)
             if declarations:
-                fastxml.check_declarations(text, declarations)
+                fastxml.check_declarations(self.text(cut), declarations)
         except BaseException:
             self.forget()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser.importer import nova
-from analyser.importer.findings import Device, Finding, device, of_kind, of_part
+from analyser.importer.findings import BLOCK_JOB, Device, Finding, device, of_kind, of_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ def of_tree(domain: etree._Element) -> Facts:
     parts = (*domain.findall("os")[:1], *domain.findall("sysinfo"))
     found = together(domain.get("type", ""), said, [each for part in parts for each in of_part(part)])
     if domain.find("devices/disk/mirror") is not None:
-        found.insert(0, Finding("block-job", "a disk was being copied"))
+        found.insert(0, BLOCK_JOB)
     return Facts(
         domain.findtext("name") or "", domain.findtext("uuid") or "", nova.read(domain.find("metadata")), found, said
     )

@@ -40,6 +40,9 @@ class Finding(NamedTuple):
     detail: str
 
 
+BLOCK_JOB = Finding("block-job", "a disk was being copied")
+
+
 class Device(NamedTuple):
     """What there is to say of one device: its tag, what a person must see to, and what it uses by name.
 
@@ -78,9 +81,14 @@ def _disk(element: etree._Element, said: Device) -> None:
         file = next(iter(inner.values()), "") if inner is not None else ""
         said.found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
     said.found.extend(
-        Finding("secret-value", f"{name}: {secret.get('type', '')} {secret.get('uuid') or secret.get('usage')}")
-        for secret in element.iter("secret")
+        secret(name, {str(key): str(value) for key, value in each.items()}) for each in element.iter("secret")
     )
+
+
+def secret(target: str, attributes: Mapping[str, str]) -> Finding:
+    """Return what there is to say of a ``<secret>`` with *attributes*, of the disk that the guest has as *target*."""
+    of = attributes.get("uuid") or attributes.get("usage")
+    return Finding("secret-value", f"{target}: {attributes.get('type', '')} {of}")
 
 
 def disk(said: Device, kind: str, target: str, source: Mapping[str, str]) -> None:

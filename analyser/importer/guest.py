@@ -24,6 +24,9 @@ _UUID_DIGITS = 32
 _REMEMBERED = 1024
 
 
+RUNNING_ONLY = Finding("running-only", "import its inactive definition instead where there is one")
+
+
 class _Named(NamedTuple):
     """What a guest would like to be called, the file that it is kept in until then, and its YAML above the domain."""
 
@@ -50,11 +53,17 @@ def quick(item: Item, data: bytes, digest: str, options: Options) -> Row | None:
     found = plain.convert(data)
     if found is None:
         return None
+    if found.runs and not item.running:
+        found.facts.found.append(RUNNING_ONLY)
     named = _named(item, 0, digest, found.facts, options)
-    if not found.is_proven(named.above):
+    text = found.proven(named.above, token(named.file) + SECRETS)
+    if text is None:
         return None
-    written = _Written(f"{named.above}{found.body}\n", found.elements, [], {}, [])
-    return _row(item, 0, digest, options, found.facts, named, written, int(item.rank), running=bool(item.running))
+    values = {each.key: each.value for each in found.passwords}
+    moved = [Finding("password-moved", each.place) for each in found.passwords]
+    written = _Written(text, found.elements, found.taken, values, moved)
+    running = found.runs if item.running is None else item.running
+    return _row(item, 0, digest, options, found.facts, named, written, int(item.rank), running=running)
 
 
 def guest(
@@ -63,7 +72,7 @@ def guest(
     """Convert *domain*, document number *part* of *item*, and return its row; raises InputError."""
     found = facts.of_tree(domain)
     if domain.get("id") is not None and not item.running:
-        found.found.append(Finding("running-only", "import its inactive definition instead where there is one"))
+        found.found.append(RUNNING_ONLY)
     named = _named(item, part, digest, found, options)
     made = make(domain, token(named.file))
     text = named.above + dump({"spec": {"domain": made.content}}).removeprefix("spec:")
@@ -152,5 +161,7 @@ def _mark(key: str, value: str) -> tuple[str, str]:
 
 
 def _line(key: str, value: str) -> str:
+    if "\n" not in value:
+        return f"    {nova.PREFIX}{key}: {scalar_text(value)}\n"
     lines = dump({nova.PREFIX + key: value})[:-1].split("\n")
     return "".join([f"    {line}\n" if line else "\n" for line in lines])

@@ -22,6 +22,8 @@ _TAG = re.compile(r"\w+")
 _TYPE = re.compile(r"[^\n]*? type='([^']*)'")
 _SOURCE = re.compile(r"\n      <source\b([^<>]*)>")
 _TARGET = re.compile(r"\n      <target\b([^<>]*)>")
+_SECRET = re.compile(r"<secret\b([^<>]*)>")
+_FILTER = re.compile(r"<filterref\b([^<>]*)>")
 _ATTRIBUTE = re.compile(r" ([\w:-]+)='([^']*)'")
 _TEXT = re.compile(r"\w+>([^<>&\n]*)</\w+>")
 _FIRMWARE = re.compile(r"<(?:nvram|kernel|initrd|dtb)\b| type='fwcfg'")
@@ -77,25 +79,28 @@ def _attributes(match: re.Match[str] | None) -> dict[str, str] | None:
 
 
 def _disk(text: str) -> Device | None:
-    if "<secret" in text or "<backingStore>" in text or "<backingStore " in text:
+    if "<backingStore>" in text or "<backingStore " in text:
         return None
     said = Device("disk", [], [], [], [])
+    target = (_attributes(_TARGET.search(text)) or {}).get("dev", "")
     source = _attributes(_SOURCE.search(text))
     if source is not None:
         kind = _TYPE.match(text)
-        target = _attributes(_TARGET.search(text)) or {}
-        findings.disk(said, kind[1] if kind else "file", target.get("dev", ""), source)
+        findings.disk(said, kind[1] if kind else "file", target, source)
+    said.found.extend(findings.secret(target, _attributes(each) or {}) for each in _SECRET.finditer(text))
     return said
 
 
 def _interface(text: str) -> Device | None:
     kind = _TYPE.match(text)
-    if "<filterref" in text or (kind and kind[1] in findings.HOST_INTERFACES):
+    if kind and kind[1] in findings.HOST_INTERFACES:
         return None
     said = Device("interface", [], [], [], [])
     source = _attributes(_SOURCE.search(text)) or {}
     if kind and kind[1] == "network" and source.get("network"):
         said.networks.append(source["network"])
+    filters = [_attributes(each) or {} for each in _FILTER.finditer(text)]
+    said.found.extend(Finding("network-filter", each.get("filter", "")) for each in filters)
     return said
 
 
