@@ -118,13 +118,12 @@ def said(
 ) -> Said:  # fmt: skip
     """Return what the report says of the guest *name* in the file *source*."""
     counts: dict[str, int] = {}
-    uses: list[str] = []
     for device in devices:
         if device.tag != "emulator":
             counts[device.tag] = counts.get(device.tag, 0) + 1
-        uses += [f"network{FIELD}{network}" for network in device.networks]
-        uses += [f"pool{FIELD}{pool}" for pool in device.pools]
-        uses += [FIELD.join(("disk", *disk)) for disk in device.disks]
+    uses = [f"network{FIELD}{network}" for device in devices for network in device.networks]
+    uses += [f"pool{FIELD}{pool}" for device in devices for pool in device.pools]
+    uses += [FIELD.join(("disk", *disk)) for device in devices for disk in device.disks]
     carried = ", ".join([f'"{tag}": {count}' for tag, count in counts.items()])
     left = ", ".join([json.dumps(each, ensure_ascii=False) for each in left_out(taken)])
     people = ", ".join([person(code, detail) for code, detail in found])
