@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 ENTRIES = 50_000
 """How many lines and places in documents are remembered, in each direction, before all are forgotten."""
@@ -13,6 +15,12 @@ and would only push out what does."""
 
 LONGEST_LINE = 200
 """Longer lines are not remembered, in characters."""
+
+PIECES = 1000
+"""How many whole elements are remembered in one place, besides as many that were remembered before these."""
+
+LONGEST_PIECE = 2000
+"""Longer ones are not, in characters."""
 
 DEEPEST = 100
 """Elements nest no deeper on a fast path; libxml2 itself stops at 256."""
@@ -42,3 +50,35 @@ class Memory:
         """Forget everything; a place that is in use finds what it needs again."""
         self._entries = 0
         self.places.clear()
+
+
+class Recent(dict[str, Value]):
+    """What was met of late, by its text: what comes again stays, what does not is forgotten, and it is never much.
+
+    There are two generations: a full one becomes the older one, and what is found in that is taken over.
+    """
+
+    __slots__ = ("_older",)
+
+    def __init__(self) -> None:
+        self._older: dict[str, Value] = {}
+
+    def read(self, key: str) -> Value:
+        """Return what *key* is."""
+        raise NotImplementedError
+
+    def __missing__(self, key: str) -> Value:
+        value = self._older.get(key)
+        if value is None:
+            value = self.read(key)
+        if len(key) <= LONGEST_PIECE:
+            if len(self) >= PIECES:
+                self._older = dict(self)
+                self.clear()
+            self[key] = value
+        return value
+
+    def forget(self, key: str) -> None:
+        """Forget what *key* is."""
+        self.pop(key, None)
+        self._older.pop(key, None)

@@ -33,9 +33,7 @@ NONE: Mapping[str, str] = MappingProxyType({})
 _ROOT = re.compile(r"(<([A-Za-z]+)(?: \w+='[^']*')*)((?: xmlns:\w+='[^']*')*)(/?>)", re.ASCII)
 _DECLARATION = re.compile(r" xmlns:(\w+)='([^']*)'", re.ASCII)
 _NAME = re.compile(r" name='([^']*)'")
-_ESCAPES = {"&apos;": "'", "&quot;": '"', "&#13;": "\r", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
-"""The ampersand comes last: what it stands before is none."""
-
+_ESCAPES = {"&lt;": "<", "&gt;": ">", "&apos;": "'", "&quot;": '"', "&#13;": "\r", "&amp;": "&"}
 _COMMENT = re.compile(r"<!--([\n -~]*?)-->")
 
 
@@ -63,15 +61,12 @@ def _to_yaml(text: str, annotations: Mapping[str, str] = NONE) -> str:
         comment = "#" + match[1].replace("\n", "\n#") + "\n"
     rest = iter(text.rstrip("\n").split("\n"))
     line = next(rest)
-    head = _ROOT.fullmatch(line)
-    root = table().roots.get(head[2]) if head else None
-    if head is None or root is None:
-        raise NotAccepted
-    namespaces = _scope(root, head[3])
+    root, start, declarations = head_of(line)
+    namespaces = scope_of(root, declarations)
     out: list[str] = [""]
-    _lines(namespaces.document(root)[head[1] + head[4]], rest, out, namespaces)
-    if head[3]:
-        _check_declarations(text, head[3])
+    write(namespaces.document(root)[start], rest, out, namespaces)
+    if declarations:
+        check_declarations(text, declarations)
     marks = "\n  annotations:" if annotations else ""
     for key, value in annotations.items():
         marks += f"\n    {scalar_text(key)}: {scalar_text(value)}"
@@ -81,18 +76,26 @@ def _to_yaml(text: str, annotations: Mapping[str, str] = NONE) -> str:
     return "".join(out)
 
 
-def _lines(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope) -> None:
-    """Add the YAML of the root element, whose first line is *entry*, to *out*; *rest* must end with it."""
-    _, shown, _, inner = entry
+def head_of(line: str) -> tuple[Root, str, str]:
+    """Return the kind of document that begins with *line*, the line without declarations, and these."""
+    head = _ROOT.fullmatch(line)
+    root = table().roots.get(head[2]) if head else None
+    if head is None or root is None:
+        raise NotAccepted
+    return root, head[1] + head[4], head[3]
+
+
+def write(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope) -> None:
+    """Add the YAML of the element whose first line is *entry* to *out*; *rest* must end with it."""
+    _, shown, again, inner = entry
     append = out.append
     append(shown)
-    if inner is not None:
+    if type(inner) is Context:
         # For each open element: its lines, the keys that it has, the last of these, and where a dash is still missing.
         stack: list[tuple[Context, int, int, int]] = []
-        if not isinstance(inner, Context):
-            raise NotAccepted
         memo: Context = inner
-        seen = last = dash = 0
+        seen = last = 0
+        dash = len(out) if again == "" else 0
         for line in rest:
             bit, shown, again, inner = memo[line]
             if bit & seen:
@@ -133,6 +136,10 @@ def _lines(entry: Entry, rest: Iterator[str], out: list[str], namespaces: Scope)
                 append(inner.yaml(rest))
         else:
             raise NotAccepted
+    elif isinstance(inner, Foreign):
+        append(_foreign(inner, rest, namespaces))
+    elif inner is not None:
+        raise NotAccepted
     if next(rest, None) is not None:
         raise NotAccepted
 
@@ -168,7 +175,7 @@ def _foreign(inside: Foreign, rest: Iterator[str], namespaces: Scope) -> str:
     return " " + (block or scalar_text(value))
 
 
-def _scope(root: Root, declarations: str) -> Scope:
+def scope_of(root: Root, declarations: str) -> Scope:
     """Return where the lines of a document are remembered: YAML's keys stand further in by the keys around them."""
     declared: dict[str, str] = {}
     for prefix, uri in _DECLARATION.findall(declarations):
@@ -178,7 +185,7 @@ def _scope(root: Root, declarations: str) -> Scope:
     return scope(2 if root.field else 0, declarations, declared)
 
 
-def _check_declarations(text: str, declarations: str) -> None:
+def check_declarations(text: str, declarations: str) -> None:
     """Hold the declared namespaces to those that are used, in the order of their use: so the codec declares them."""
     prefixes = [prefix for prefix, _ in _DECLARATION.findall(declarations)]
     used = dict.fromkeys(re.findall(r"^ *<(\w+):", text, re.MULTILINE))
@@ -215,7 +222,11 @@ def _child_text(text: str, tag: str) -> str | None:
         # An attribute, or another element whose name begins alike.
         raise NotAccepted
     found = text[start + 1 : end]
-    if "&" in found:
-        for escape, plain in _ESCAPES.items():
-            found = found.replace(escape, plain)
-    return found
+    return unescape(found) if "&" in found else found
+
+
+def unescape(text: str) -> str:
+    """Return *text* without the escapes that virsh prints; others stay as they stand."""
+    for escape, char in _ESCAPES.items():
+        text = text.replace(escape, char)
+    return text

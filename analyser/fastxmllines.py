@@ -204,7 +204,7 @@ class Context(dict[str, "Entry"]):
         self.pair = pair
         self._kind = kind
         self._children = children
-        self._end = f"{'  ' * (depth - 1)}</{tag}>"
+        self.end = f"{'  ' * (depth - 1)}</{tag}>"
         self._depth = depth
         self._start = "  " * depth + "<"
         self._column = "\n" + " " * (scope.offset + 2 * depth)
@@ -212,7 +212,7 @@ class Context(dict[str, "Entry"]):
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def __missing__(self, line: str) -> Entry:
-        if line == self._end:
+        if line == self.end:
             return self._keep(line, END)
         if not line.startswith(self._start):
             raise NotAccepted

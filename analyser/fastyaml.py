@@ -62,32 +62,54 @@ def _to_xml(lines: list[str]) -> Written:
             raise NotAccepted
         comment.append(line[1:])
         line = next(rest, "")
+    root, named, annotations = head_of(line, rest)
+    element = element_of(root)
+    out = [f"<{root.element}"]
+    stack: list[tuple[Lines, int]] = []
+    place, seen = walk(element.phases[HEAD], 0, stack, rest, out)
+    while stack:
+        place, seen = leave(place, seen, stack, out)
+    if not seen:
+        raise NotAccepted
+    out.append(place.close)
+    text = complete(root, element, seen, out, named=named)
+    return Written(documents.comment_xml("\n".join(comment)) + text if comment else text, annotations)
+
+
+def head_of(line: str, rest: Iterator[str]) -> tuple[Root, bool, dict[str, str]]:
+    """Read *line* and *rest* up to the document itself.
+
+    Return its kind, whether the object has a name, and its annotations.
+    """
     root = _roots().get((line, next(rest, "")))
     if root is None or next(rest, "") != "metadata:":
         raise NotAccepted
     named, annotations = _metadata(rest)
     if root.field:
         _find(rest, root.field)
-    element = _element(root)
-    out = [f"<{root.element}"]
-    seen = _lines(element, rest, out)
+    return root, named, annotations
+
+
+def complete(root: Root, element: Element, seen: int, out: list[str], *, named: bool) -> str:
+    """Return the whole document that *out* makes, whose root *element* has the keys *seen*."""
     if root.field and named and not seen & element.bits.get("name", -1):
         # The document would get the object's name.
         raise NotAccepted
     out.append("\n")
     text = "".join(out)
     used = {field.xml[1:].partition("}")[0] for field in _foreign_names(root) if seen & element.bits[field.key]}
-    if used:
-        text = _declared(text, used)
-    return Written(documents.comment_xml("\n".join(comment)) + text if comment else text, annotations)
+    return _declared(text, used) if used else text
 
 
-def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
-    """Add the XML of *element*, whose keys are the lines of *rest*, to *out*; return the bits of its keys."""
+def walk(
+    place: Lines, seen: int, stack: list[tuple[Lines, int]], rest: Iterator[str], out: list[str]
+) -> tuple[Lines, int]:
+    """Add the XML of the lines of *rest*, the first of which stands in *place*, to *out*.
+
+    *seen* are the bits of the keys that the place has already, and *stack* the places round it with theirs. Returned is
+    where the last line stands, and the bits of the keys there; what is open then is on the stack.
+    """
     append = out.append
-    stack: list[tuple[Lines, int]] = []
-    place: Lines = element.phases[HEAD]
-    seen = 0
     for line in rest:
         while True:
             entry = place[line]
@@ -115,6 +137,8 @@ def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
                     break
                 line = more  # noqa: PLW2901  (the rest of a list's item is a line of its own)
             elif isinstance(inner, Beside):
+                if len(out) < 2:  # noqa: PLR2004  (the size, and what was added for this line)
+                    raise NotAccepted
                 out[-2:] = [inner.put(out[-2])]
                 break
             else:
@@ -133,15 +157,15 @@ def _lines(element: Element, rest: Iterator[str], out: list[str]) -> int:
                     line = next(rest, "")  # noqa: PLW2901
                     if not line.startswith(inner.prefix):
                         raise NotAccepted
-    while stack:
-        if not seen:
-            raise NotAccepted
-        append(place.close)
-        place, seen = stack.pop()
+    return place, seen
+
+
+def leave(place: Lines, seen: int, stack: list[tuple[Lines, int]], out: list[str]) -> tuple[Lines, int]:
+    """Close *place*, which has the keys *seen*; return the one round it, and its."""
     if not seen:
         raise NotAccepted
-    append(place.close)
-    return seen
+    out.append(place.close)
+    return stack.pop()
 
 
 @cache
@@ -153,7 +177,8 @@ def _roots() -> dict[tuple[str, str], Root]:
     }
 
 
-def _element(root: Root) -> Element:
+def element_of(root: Root) -> Element:
+    """Return the root element of documents of kind *root*."""
     key = (root.element, root.type.name)
     found: Element | None = _memory.places.get(key)
     if found is None:

@@ -54,9 +54,10 @@ class Block:
         tag = element.kind.by_key[self.key].xml
         if not lines:
             raise NotAccepted
-        if is_canonical(lines, self._column):
-            content = "\n".join([line[element.offset :] for line in lines])
-            return f"{self.start}{element.inside}<{tag}>\n{content}{element.inside}</{tag}>"
+        # As they stand in XML: an import has met them there.
+        outer = [line[element.offset :] for line in lines]
+        if is_canonical(outer, self._column - element.offset):
+            return f"{self.start}{element.inside}<{tag}>\n{chr(10).join(outer)}{element.inside}</{tag}>"
         value = "\n".join([line[self._column :] for line in lines])
         if element.depth or value[:1] == " " or not all(map(str.isprintable, lines)):
             raise NotAccepted
@@ -100,14 +101,18 @@ class Remark:
 
 
 class Lines(dict[str, "Entry"]):
-    """The lines seen in one place, with what is written where the place is left."""
+    """The lines seen in one place of *element*, with what is written where the place is left.
 
-    __slots__ = ("close", "memory", "repeats")
+    A list *repeats* its one key; it is a place of the element that it stands in.
+    """
 
-    def __init__(self, memory: Memory, close: str, *, repeats: bool) -> None:
-        self.memory = memory
+    __slots__ = ("close", "element", "pieces", "repeats")
+
+    def __init__(self, element: Element, close: str, *, repeats: bool) -> None:
+        self.element = element
         self.close = close
         self.repeats = repeats
+        self.pieces: Any = None  # what several lines are that begin here: ``analyser.fastyamlpieces``
 
     def __missing__(self, line: str) -> Entry:
         """Return what *line* is; UP where it stands further out."""
@@ -115,7 +120,7 @@ class Lines(dict[str, "Entry"]):
 
     def keep(self, line: str, entry: Entry) -> Entry:
         """Remember what *line* is, and return it."""
-        self.memory.count()
+        self.element.memory.count()
         if len(line) <= LONGEST_LINE:
             self[line] = entry
         return entry
@@ -225,11 +230,10 @@ def _bits(kind: Type) -> dict[str, int]:
 class _Keys(Lines):
     """The keys of a map in one phase."""
 
-    __slots__ = ("_element", "_phase", "_prefix", "_slots")
+    __slots__ = ("_phase", "_prefix", "_slots")
 
     def __init__(self, element: Element, phase: int, close: str) -> None:
-        super().__init__(element.memory, close, repeats=False)
-        self._element = element
+        super().__init__(element, close, repeats=False)
         self._phase = phase
         self._prefix = " " * element.column
         # What stands round a plain value, and the phase after it; None where the codec writes the line.
@@ -260,7 +264,7 @@ class _Keys(Lines):
         return self.keep(line, entry) if slot.kept <= MOST_DIFFERENT else entry
 
     def _slot(self, key: str) -> _Slot | None:
-        element = self._element
+        element = self.element
         field = element.kind.by_key.get(key)
         slot: _Slot | None = None
         if field is not None and field.owner is None and not field.many and field.value in _SIMPLE:
@@ -274,7 +278,7 @@ class _Keys(Lines):
                 tag = element.name(field)
                 start, phase = self._start()
                 slot = _Slot(bit, f"{start}{element.inside}<{tag}>", f"</{tag}>", phase, special)
-        self.memory.count()
+        self.element.memory.count()
         self._slots[key] = slot
         return slot
 
@@ -294,21 +298,21 @@ class _Keys(Lines):
 
     def _open(self, line: str, key: str) -> Entry:
         """Return the line of a key whose value stands on the lines behind it."""
-        field = self._element.kind.by_key.get(key)
+        field = self.element.kind.by_key.get(key)
         if field is None or field.where is not ELEMENT or ":" in key:
             return self._by_codec(line)
         start, phase = self._start()
         text, inner = self._child(field, OPEN, None, start)
-        return (self._element.bits[key], text, phase, inner, None)
+        return (self.element.bits[key], text, phase, inner, None)
 
     def _start(self) -> tuple[str, Lines | None]:
         """Return what stands in front of a child, and the phase after it."""
         if self._phase == DONE:
             raise NotAccepted
-        return (">", self._element.phases[BODY]) if self._phase == HEAD else ("", None)
+        return (">", self.element.phases[BODY]) if self._phase == HEAD else ("", None)
 
     def _by_codec(self, line: str) -> Entry:
-        element = self._element
+        element = self.element
         if line.startswith("#", element.column):
             start, phase = self._start()
             return (0, "", phase, Remark(line, f"{self._prefix}#", start + element.inside), None)
@@ -338,7 +342,7 @@ class _Keys(Lines):
 
     def _child(self, field: Field, kind: int, value: Any, start: str) -> tuple[str, Lines | Block | None]:
         """Return the text of a child's first line, and where its other lines stand."""
-        element = self._element
+        element = self.element
         tag = element.name(field)
         if field.many:
             if kind == OPEN:
@@ -373,7 +377,7 @@ class _Items(Lines):
     __slots__ = ("_items", "_kept", "_prefix", "_rest")
 
     def __init__(self, items: Items, rest: _Items | None) -> None:
-        super().__init__(items.element.memory, "", repeats=True)
+        super().__init__(items.element, "", repeats=True)
         self._items = items
         self._rest = rest
         self._kept = 0
@@ -388,7 +392,7 @@ class _Items(Lines):
             if self._rest is not None or line.startswith((f"{self._prefix} ", f"{self._prefix}-")):
                 raise NotAccepted
             return UP
-        element, field = self._items.element, self._items.field
+        element, field = self.element, self._items.field
         tag = element.name(field)
         value = line[len(self._prefix) + 2 :]
         if value.startswith("#"):

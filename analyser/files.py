@@ -10,7 +10,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from analyser.xmlreader import MAX_BYTES
 from schemas.errors import InputError, KubevmmError
@@ -90,35 +90,44 @@ def read(source: Source) -> bytes:
     """Return the bytes of *source*, unzipped; raises InputError, also where there are more than MAX_BYTES of them."""
     if source.problem is not None:
         raise source.problem
+    return read_file(None if source.path is None else str(source.path))
+
+
+def read_file(path: str | None) -> bytes:
+    """Return the bytes of the file *path* (None: of standard input), unzipped; raises InputError as ``read`` does."""
+    name = "<stdin>" if path is None else path
     try:
-        if source.path is None:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with source.path.open("rb") as file:
-                data = _bounded(file)
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if path is None else _bounded(path)
         if data.startswith(GZIP):
-            if source.path is not None and len(data) > MAX_BYTES:
-                raise _too_large(source)
-            data = unzip(data, str(source))
+            if path is not None and len(data) > MAX_BYTES:
+                raise _too_large(name)
+            data = unzip(data, name)
     except OSError as error:
-        raise _unreadable(error, str(source)) from None
+        raise _unreadable(error, name) from None
     except MemoryError:
-        raise InputError("does not fit into memory", file=str(source)) from None
+        raise InputError("does not fit into memory", file=name) from None
     if len(data) > MAX_BYTES:
-        raise _too_large(source)
+        raise _too_large(name)
     return data
 
 
-def _bounded(file: BinaryIO) -> bytes:
-    """Return what is in *file*, at most one byte more than MAX_BYTES of it."""
-    # A buffer of the bound's size would cost more than reading most files does.
-    size = os.fstat(file.fileno()).st_size
-    data = file.read(min(size, MAX_BYTES) + 1)
-    return data if len(data) <= size else data + file.read(MAX_BYTES + 1 - len(data))
+def _bounded(path: str) -> bytes:
+    """Return what is in the file *path*, at most one byte more than MAX_BYTES of it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # A buffer of the bound's size would cost more than reading most files does.
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, min(size, MAX_BYTES) + 1)
+        if len(data) == size:
+            return data
+        with open(descriptor, "rb", closefd=False) as file:
+            return data + file.read(MAX_BYTES + 1 - len(data))
+    finally:
+        os.close(descriptor)
 
 
-def _too_large(source: Source) -> InputError:
-    return InputError(f"larger than {MAX_BYTES >> 20} MiB", file=str(source), hint="split it, one document a file")
+def _too_large(name: str) -> InputError:
+    return InputError(f"larger than {MAX_BYTES >> 20} MiB", file=name, hint="split it, one document a file")
 
 
 def unzip(data: bytes, file: str) -> bytes:
@@ -152,6 +161,17 @@ def write(path: Path, data: bytes, *, mode: int = 0o666) -> None:
             raise
     except OSError as error:
         raise KubevmmError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def put(path: str, data: bytes, *, mode: int = 0o666) -> None:
+    """Write *data* to *path*, which nobody else looks at yet; raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    finally:
+        os.close(descriptor)
 
 
 def _is_special(path: Path) -> bool:

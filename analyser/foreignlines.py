@@ -44,9 +44,31 @@ class _Lines(dict[str, "_Line | None"]):
 _lines = _Lines()
 
 
+# What lines that differ in their values and text alone have in common.
+_shapes: dict[tuple[str, ...], _Line | None] = {}
+
+
 def _read(line: str) -> _Line | None:
     if not line.isprintable():
         return None
+    head, end, rest = line.partition(">")
+    text, mark, tail = rest.partition("</")
+    plain = "&" not in line and "xmlns" not in head and ">" not in text and line.count("<") == 1 + len(mark) // 2
+    if not plain or (text and not text.strip()):
+        return _matched(line)
+    shape = (end, text and ">", mark, tail, *head.split('"')[::2])
+    try:
+        return _shapes[shape]
+    except KeyError:
+        meaning = _matched(line)
+        if len(line) <= _LONGEST:
+            if len(_shapes) >= _ENTRIES:
+                _shapes.clear()
+            _shapes[shape] = meaning
+        return meaning
+
+
+def _matched(line: str) -> _Line | None:
     match = _LINE.fullmatch(line)
     if match is None:
         end = _END_TAG.fullmatch(line)

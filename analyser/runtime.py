@@ -35,11 +35,15 @@ class Rule:
 
 
 class Taken(NamedTuple):
-    """What was taken out: where it stood, its value (empty for an element), and what it is in a person's words."""
+    """What was taken out: where it stood, its value (empty for an element), what it is in a person's words.
+
+    And the number of the rule that says so: the report has them in that order.
+    """
 
     path: str
     value: str
     what: str
+    number: int = 0
 
 
 def rule(raw: dict[str, Any]) -> Rule:
@@ -61,9 +65,12 @@ def _rules(root: str) -> tuple[Rule, ...]:
 
 
 @cache
-def needles(root: str) -> frozenset[bytes]:
-    """Return what the XML of a definition that does not run, in lower case, must contain to have runtime state."""
-    return frozenset(each.needle for each in _rules(root) if not each.running)
+def needles(root: str, *, running: bool = False) -> frozenset[bytes]:
+    """Return what the XML of a definition, of a guest that is *running* or not, must contain to have runtime state.
+
+    That is XML in lower case, with double quotes.
+    """
+    return frozenset(each.needle for each in _rules(root) if running or not each.running)
 
 
 def where(element: etree._Element) -> str:
@@ -85,31 +92,31 @@ def strip(root: etree._Element, text: bytes = b"") -> list[Taken]:
     *text* is the document's XML in lower case, attributes in double quotes, if it is at hand: what it does not contain
     is not looked for.
     """
-    found: list[tuple[Rule, Any]] = []
+    found: list[tuple[int, Rule, Any]] = []
     running = root.get("id") is not None
-    for each in _rules(root.tag if isinstance(root.tag, str) else ""):
+    for number, each in enumerate(_rules(root.tag if isinstance(root.tag, str) else "")):
         if (running or not each.running) and (not text or each.needle in text):
-            found += [(each, match) for match in each.find(root)]
+            found += [(number, each, match) for match in each.find(root)]
     taken: list[Taken] = []
     if not found:
         return taken
     places: dict[Any, str] = {}
-    for _, match in found:
+    for _, _, match in found:
         element = match if isinstance(match, etree._Element) else match.getparent()  # noqa: SLF001
         if element not in places:
             places[element] = where(element)
-    for each, match in found:
+    for number, each, match in found:
         if isinstance(match, etree._Element):  # noqa: SLF001
             parent = match.getparent()
             if parent is not None:
-                taken.append(Taken(places[match], "", each.what))
+                taken.append(Taken(places[match], "", each.what, number))
                 parent.remove(match)
             continue
         element = match.getparent()
         name = match.attrname
         if name in element.attrib:
             place = places[element]
-            taken.append(Taken(f"{place}/@{name}" if place else f"@{name}", str(match), each.what))
+            taken.append(Taken(f"{place}/@{name}" if place else f"@{name}", str(match), each.what, number))
             if each.becomes is None:
                 del element.attrib[name]
             else:

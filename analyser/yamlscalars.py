@@ -44,12 +44,10 @@ RESOLVED: dict[str, bool | None] = {
 _WORDS = frozenset({*(word.lower() for word in RESOLVED), "nan", "inf", "infinity"})
 _CANONICAL_INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
-# What most strings are, told apart from the rest in one step.
-_COMMON = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+=,%-]*+")
 # What a plain scalar may begin with, besides digits. "<" is for XML text, "-" for command-line options.
 _PLAIN_START = re.compile(r"[^\W\d]|/|<(?!<)|--?[A-Za-z]")
-# Most of what is plain: names and paths.
-_COMMON = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+# Most of what is plain, told apart from the rest in one step: names and paths.
+_COMMON = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+=,%-]*+")
 # Anything made only of these after a digit could be a number or a date to somebody.
 _NUMBER_LIKE = re.compile(r"[0-9][0-9A-Fa-fxXoOpP_.,+\-]*")
 # These are made of the same characters, and no reader takes them for numbers.
@@ -61,8 +59,6 @@ _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 def is_plain(text: str) -> bool:
     """Say whether every reader takes *text*, unquoted on one line in a block, for that same string."""
-    if _COMMON.fullmatch(text):
-        return text.lower() not in _WORDS
     if _COMMON.fullmatch(text):
         return text.lower() not in _WORDS
     if not text or not text.isprintable() or text[-1] == " " or text.lower() in _WORDS:

@@ -10,11 +10,11 @@ from lxml import etree
 
 from analyser import documents, xmlreader
 from analyser.importer import names
-from analyser.importer.document import SECRETS, keep, left_out, make, prove, token
-from analyser.importer.guest import guest
+from analyser.importer.document import SECRETS, keep, make, prove, token
+from analyser.importer.guest import guest, quick
 from analyser.importer.items import Item, contents
 from analyser.importer.place import Rank
-from analyser.importer.row import Options, Row, failed, row
+from analyser.importer.row import Options, Row, failed, left_out, row
 from analyser.yamlwriter import dump
 from schemas.errors import InputError, KubevmmError
 from schemas.table import table
@@ -52,7 +52,8 @@ def rows(item: Item, options: Options, known: str | None = None) -> list[Row] | 
         digest = hashlib.sha256(context + data).hexdigest()
         if digest == known:
             return None
-        return list(_documents(item, data, digest, options))
+        found = quick(item, data, digest, options)
+        return [found] if found is not None else list(_documents(item, data, digest, options))
     except RecursionError:
         return [failed(item, digest, _too_deep(item))]
     except KubevmmError as error:
@@ -67,13 +68,11 @@ def _too_deep(item: Item) -> InputError:
 
 def _documents(item: Item, data: bytes, digest: str, options: Options) -> Iterator[Row]:
     part = 0
-    roots = xmlreader.parse(data, file=item.name, comments=b"<!--" in data)
-    for root in roots:
+    for root in xmlreader.parse(data, file=item.name, comments=b"<!--" in data):
         _leave_comments_in_metadata(root)
         for element in documents.documents(root):
-            whole = data if element is root and len(roots) == 1 else b""
             try:
-                yield _document(item, element, part, digest, options, whole)
+                yield _document(item, element, part, digest, options)
             except RecursionError:
                 yield failed(item, digest, _too_deep(item), part)
             except KubevmmError as error:
@@ -97,7 +96,7 @@ def _leave_comments_in_metadata(root: etree._Element) -> None:
         parent.remove(comment)
 
 
-def _document(item: Item, element: etree._Element, part: int, digest: str, options: Options, whole: bytes) -> Row:
+def _document(item: Item, element: etree._Element, part: int, digest: str, options: Options) -> Row:
     tag = str(element.tag)
     if tag in INTERNAL:
         return row(item, part, digest, "ignored", name=tag)
@@ -107,14 +106,14 @@ def _document(item: Item, element: etree._Element, part: int, digest: str, optio
         found = element.find(WRAPPERS[tag])
         if found is None:
             raise InputError(f"<{tag}> without <{WRAPPERS[tag]}>", file=item.name, line=element.sourceline)
-        element, rank, running, whole = found, max(rank, int(Rank.STATE)), True, b""
+        element, rank, running = found, max(rank, int(Rank.STATE)), True
     elif item.running is None and tag == "domain" and element.get("id") is not None:
         running = True
     if element.getparent() is not None:
         # A document of its own, as all that follows expects.
         element = etree.fromstring(etree.tostring(element, with_tail=False), xmlreader.FRAGMENTS)
     if element.tag == "domain":
-        return guest(item, element, part, digest, options, rank=rank, running=running, whole=whole)
+        return guest(item, element, part, digest, options, rank=rank, running=running)
     return _other(item, element, part, digest, options, rank)
 
 

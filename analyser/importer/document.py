@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lxml import etree
 
-from analyser import documents, fastyaml, xmlreader
+from analyser import documents, fastyaml, files, xmlreader
 from analyser.codec.encode import encode
 from analyser.importer import secrets
 from analyser.importer.findings import Finding
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 SECRETS = "-secrets"
 """What follows an object's name in the name of its Secret."""
-
-_PROLOG = re.compile(rb"(?:<\?xml [^>]*\?>)?\s*(?:<!--(?:(?!-->)[^\x00])*-->\s*)*")
 
 
 def token(file: str) -> str:
@@ -75,55 +72,34 @@ def _content(element: etree._Element) -> Node:
     return spec[field] if field else spec
 
 
-def prove(
-    element: etree._Element, text: str, path: tuple[str, ...], *, file: str, secret: str | None, whole: bytes = b""
-) -> None:
-    """Raise InputError if what stands at *path* in the YAML *text* is not *element*, but for references into *secret*.
+def prove(element: etree._Element, text: str, path: tuple[str, ...], *, file: str, secret: str | None) -> None:
+    """Raise InputError if what stands at *path* in the YAML *text* is not *element*.
 
-    *whole* is the bytes of the file if *element* is all that it says: most come back as they were.
+    References into *secret* do not count.
     """
-    whole = whole.rstrip()
     quick = fastyaml.to_xml(secrets.without_lines(text, secret).encode())
     if quick is not None:
-        back = quick.xml.strip().encode()
-        if not _is_all(back, whole):
-            compare(element, xmlreader.parse(back, comments=True)[0], file=file)
-        return
-    root = table().roots[str(element.tag)]
-    written: Any = load_all(text)[0]
-    for step in path:
-        written = written[step]
-    if secret is not None:
-        written = secrets.without(written, secret)
-    back = encode(written, root.type, root.element, table().namespaces, path=path).strip().encode()
-    if not _is_all(back, whole):
-        compare(element, xmlreader.parse(back, comments=True)[0], file=file)
-
-
-def _is_all(document: bytes, whole: bytes) -> bool:
-    """Say whether *document* is all that the file *whole* says, but for comments in front."""
-    return whole.endswith(document) and bool(_PROLOG.fullmatch(whole[: -len(document)]))
+        back = quick.xml
+    else:
+        root = table().roots[str(element.tag)]
+        written: Any = load_all(text)[0]
+        for step in path:
+            written = written[step]
+        if secret is not None:
+            written = secrets.without(written, secret)
+        back = encode(written, root.type, root.element, table().namespaces, path=path)
+    compare(element, xmlreader.parse(back.strip().encode(), comments=True)[0], file=file)
 
 
 def keep(spool: str, file: str, text: str, values: dict[str, str]) -> str:
     """Write a document, and its secrets, to the spool; return what equal documents have in common."""
     data = text.encode()
-    _write(f"{spool}/{file}", data)
+    files.put(f"{spool}/{file}", data)
     if not values:
         return hashlib.sha256(data).hexdigest()
     kept = json.dumps(values)
-    _write(f"{spool}/{file}.secret", kept.encode())
+    files.put(f"{spool}/{file}.secret", kept.encode())
     return hashlib.sha256((text.replace(token(file), "") + kept).encode()).hexdigest()
-
-
-def _write(path: str, data: bytes) -> None:
-    with open(path, "wb", buffering=0) as file:  # noqa: PTH123  (one for each guest: what a Path costs shows)
-        file.write(data)
-
-
-def left_out(taken: list[Taken]) -> list[dict[str, str]]:
-    """Return *taken* as the report has it."""
-    return [{"path": t.path, "what": t.what, **({"value": t.value} if t.value else {})} for t in taken]
 
 
 def unknown(text: str) -> list[Finding]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from lxml import etree
 
 CODES = {
@@ -38,75 +40,83 @@ class Finding(NamedTuple):
     detail: str
 
 
-class References(NamedTuple):
-    """What a guest uses by name: networks, pools, and disks as (target, kind, where)."""
+BLOCK_JOB = Finding("block-job", "a disk was being copied")
 
+
+class Device(NamedTuple):
+    """What there is to say of one device: its tag, what a person must see to, and what it uses by name.
+
+    ``disks`` are (target, kind, where).
+    """
+
+    tag: str
+    found: list[Finding]
     networks: list[str]
     pools: list[str]
     disks: list[tuple[str, str, str]]
 
 
-def findings(domain: etree._Element) -> tuple[list[Finding], References, dict[str, int]]:
-    """Return what a person must see to about *domain*, what it uses, and how many devices of each kind it has."""
-    found: list[Finding] = []
-    uses = References([], [], [])
-    counts: dict[str, int] = {}
-    if domain.find("devices/disk/mirror") is not None:
-        found.append(Finding("block-job", "a disk was being copied"))
-    kind = domain.get("type", "")
-    if kind != "kvm":
-        found.append(Finding("not-kvm", kind or "no type"))
-    devices = domain.find("devices")
-    for device in () if devices is None else devices:
-        tag = str(device.tag)
-        if tag != "emulator":
-            counts[tag] = counts.get(tag, 0) + 1
-        look = _DEVICES.get(tag)
-        if look is not None:
-            look(device, found, uses)
-    _firmware(domain, found)
-    return found, uses, counts
+def of_kind(kind: str) -> list[Finding]:
+    """Return what there is to say of a domain of type *kind*."""
+    return [] if kind == "kvm" else [Finding("not-kvm", kind or "no type")]
 
 
-def _disk(disk: etree._Element, found: list[Finding], uses: References) -> None:
-    target = disk.find("target")
+def device(element: etree._Element) -> Device:
+    """Return what there is to say of the device *element*."""
+    said = Device(str(element.tag), [], [], [], [])
+    look = _DEVICES.get(said.tag)
+    if look is not None:
+        look(element, said)
+    return said
+
+
+def _disk(element: etree._Element, said: Device) -> None:
+    target, source = element.find("target"), element.find("source")
     name = target.get("dev", "") if target is not None else ""
-    source = disk.find("source")
     if source is not None:
-        kind = disk.get("type", "file")
-        if kind == "volume":
-            uses.pools.append(source.get("pool", ""))
-        elif kind == "network":
-            uses.disks.append((name, source.get("protocol", "network"), source.get("name", "")))
-        else:
-            place = source.get("file") or source.get("dev") or source.get("dir") or ""
-            if place:
-                uses.disks.append((name, kind, place))
-    backing = disk.find("backingStore")
+        disk(said, element.get("type", "file"), name, {str(key): str(value) for key, value in source.items()})
+    backing = element.find("backingStore")
     if backing is not None and len(backing):
         inner = backing.find("source")
         file = next(iter(inner.values()), "") if inner is not None else ""
-        found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
-    found += [
-        Finding("secret-value", f"{name}: {secret.get('type', '')} {secret.get('uuid') or secret.get('usage')}")
-        for secret in disk.iter("secret")
-    ]
+        said.found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
+    said.found.extend(
+        secret(name, {str(key): str(value) for key, value in each.items()}) for each in element.iter("secret")
+    )
 
 
-def _interface(interface: etree._Element, found: list[Finding], uses: References) -> None:
-    kind = interface.get("type", "")
-    source = interface.find("source")
+def secret(target: str, attributes: Mapping[str, str]) -> Finding:
+    """Return what there is to say of a ``<secret>`` with *attributes*, of the disk that the guest has as *target*."""
+    of = attributes.get("uuid") or attributes.get("usage")
+    return Finding("secret-value", f"{target}: {attributes.get('type', '')} {of}")
+
+
+def disk(said: Device, kind: str, target: str, source: Mapping[str, str]) -> None:
+    """Take in what a disk of type *kind* uses, which the guest has as *target*, by the attributes of its *source*."""
+    if kind == "volume":
+        said.pools.append(source.get("pool", ""))
+    elif kind == "network":
+        said.disks.append((target, source.get("protocol", "network"), source.get("name", "")))
+    else:
+        place = source.get("file") or source.get("dev") or source.get("dir") or ""
+        if place:
+            said.disks.append((target, kind, place))
+
+
+def _interface(element: etree._Element, said: Device) -> None:
+    kind = element.get("type", "")
+    source = element.find("source")
     if kind == "network" and source is not None and source.get("network"):
-        uses.networks.append(source.get("network", ""))
-    elif kind in ("hostdev", "vdpa"):
-        found.append(Finding("host-device", f"interface {_address(source)}"))
-    found += [Finding("network-filter", each.get("filter", "")) for each in interface.iter("filterref")]
+        said.networks.append(source.get("network", ""))
+    elif kind in HOST_INTERFACES:
+        said.found.append(Finding("host-device", f"interface {_address(source)}"))
+    said.found.extend(Finding("network-filter", each.get("filter", "")) for each in element.iter("filterref"))
 
 
-def _hostdev(device: etree._Element, found: list[Finding], uses: References) -> None:
-    del uses
-    source = device.find("source")
-    found.append(Finding("host-device", f"{device.get('type', device.get('mode', ''))} {_address(source)}".strip()))
+def _hostdev(element: etree._Element, said: Device) -> None:
+    source = element.find("source")
+    kind = element.get("type", element.get("mode", ""))
+    said.found.append(Finding("host-device", f"{kind} {_address(source)}".strip()))
 
 
 def _address(source: etree._Element | None) -> str:
@@ -121,38 +131,40 @@ def _address(source: etree._Element | None) -> str:
     return f"{parts[0].zfill(4)}:{parts[1].zfill(2)}:{parts[2].zfill(2)}.{parts[3]}"
 
 
-def _tpm(device: etree._Element, found: list[Finding], uses: References) -> None:
-    del uses
-    backend = device.find("backend")
+def _tpm(element: etree._Element, said: Device) -> None:
+    backend = element.find("backend")
     if backend is None:
         return
     if backend.get("type") == "emulator":
-        found.append(Finding("state-on-node", "TPM"))
+        said.found.append(Finding("state-on-node", "TPM"))
     elif backend.get("type") == "passthrough":
-        found.append(Finding("host-device", "TPM"))
-    found += [Finding("secret-value", f"TPM: {each.get('secret', '')}") for each in backend.iter("encryption")]
+        said.found.append(Finding("host-device", "TPM"))
+    said.found.extend(Finding("secret-value", f"TPM: {each.get('secret', '')}") for each in backend.iter("encryption"))
 
 
-def _filesystem(device: etree._Element, found: list[Finding], uses: References) -> None:
-    del uses
-    source = device.find("source")
+def _filesystem(element: etree._Element, said: Device) -> None:
+    source = element.find("source")
     values = source.values() if source is not None else []
-    found.append(Finding("host-files", f"filesystem {values[0] if values else ''}".strip()))
+    said.found.append(Finding("host-files", f"filesystem {values[0] if values else ''}".strip()))
 
 
-def _firmware(domain: etree._Element, found: list[Finding]) -> None:
-    system = domain.find("os")
-    if system is not None:
-        nvram = system.find("nvram")
-        if nvram is not None:
-            found.append(Finding("state-on-node", f"UEFI variables {(nvram.text or '').strip()}".strip()))
-        for name in ("kernel", "initrd", "dtb"):
-            file = system.findtext(name)
-            if file:
-                found.append(Finding("host-files", f"{name} {file}"))
-    for info in domain.findall("sysinfo"):
-        if info.get("type") == "fwcfg":
-            found += [Finding("fw-cfg", entry.get("name", "")) for entry in info.iter("entry")]
+def of_part(part: etree._Element) -> Iterable[Finding]:
+    """Return what there is to say of a domain's firmware: its ``<os>`` or ``<sysinfo>``."""
+    nvram = part.find("nvram")
+    if nvram is not None:
+        yield Finding("state-on-node", f"UEFI variables {(nvram.text or '').strip()}".strip())
+    for name in ("kernel", "initrd", "dtb"):
+        file = part.findtext(name)
+        if file:
+            yield Finding("host-files", f"{name} {file}")
+    if part.get("type") == "fwcfg":
+        yield from (Finding("fw-cfg", entry.get("name", "")) for entry in part.iter("entry"))
 
+
+HOST_INTERFACES = ("hostdev", "vdpa")
+"""Types of interfaces that are devices of their node."""
+
+LOOKED_AT = frozenset({"disk", "interface", "hostdev", "tpm", "filesystem"})
+"""Devices that there may be something to say of."""
 
 _DEVICES = {"disk": _disk, "interface": _interface, "hostdev": _hostdev, "tpm": _tpm, "filesystem": _filesystem}

@@ -2,74 +2,115 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import documents
-from analyser.importer import names, nova
-from analyser.importer.document import SECRETS, Made, keep, left_out, make, prove, token, unknown
-from analyser.importer.findings import Finding, findings
-from analyser.importer.plain import convert
-from analyser.importer.row import Options, Row, row
+from analyser.importer import facts, names, nova, plain
+from analyser.importer.document import SECRETS, keep, make, prove, token, unknown
+from analyser.importer.findings import Finding
+from analyser.importer.row import Options, Row, said
+from analyser.yamlscalars import scalar_text
 from analyser.yamlwriter import dump
 
 if TYPE_CHECKING:
     from lxml import etree
 
+    from analyser.importer.facts import Facts
     from analyser.importer.items import Item
-    from analyser.model import Node
-
-Marks = dict[str, str] | None
-"""Labels or annotations."""
+    from analyser.runtime import Taken
 
 _UUID_DIGITS = 32
+_REMEMBERED = 1024
+
+
+RUNNING_ONLY = Finding("running-only", "its definition, where there is one, says what was chosen")
+
+
+class _Named(NamedTuple):
+    """What a guest would like to be called, the file that it is kept in until then, and its YAML above the domain."""
+
+    namespace: str
+    project: str
+    identity: str
+    base: str
+    file: str
+    above: str
+
+
+class _Written(NamedTuple):
+    """A guest's whole YAML, proven, and what was taken out of the domain."""
+
+    text: str
+    elements: int
+    taken: list[Taken]
+    values: dict[str, str]
+    found: list[Finding]
+
+
+def quick(item: Item, data: bytes, digest: str, options: Options) -> Row | None:
+    """Convert the one domain in the file *data* and return its row; None where that takes its tree."""
+    found = plain.convert(data)
+    if found is None:
+        return None
+    if found.runs and not item.running:
+        found.facts.found.append(RUNNING_ONLY)
+    named = _named(item, 0, digest, found.facts, options)
+    text = found.proven(named.above, token(named.file) + SECRETS)
+    if text is None:
+        return None
+    values = {each.key: each.value for each in found.passwords}
+    moved = [Finding("password-moved", each.place) for each in found.passwords]
+    written = _Written(text, found.elements, found.taken, values, moved)
+    running = found.runs if item.running is None else item.running
+    return _row(item, 0, digest, options, found.facts, named, written, int(item.rank), running=running)
 
 
 def guest(
-    item: Item, domain: etree._Element, part: int, digest: str, options: Options, *,
-    rank: int, running: bool, whole: bytes,
-) -> Row:  # fmt: skip
-    """Convert *domain*, document number *part* of *item*, and return its row; raises InputError.
-
-    *whole* is the bytes of the file if *domain* is all that it says.
-    """
-    uuid = (domain.findtext("uuid") or "").strip().lower()
-    name = domain.findtext("name") or ""
-    found, uses, devices = findings(domain)
+    item: Item, domain: etree._Element, part: int, digest: str, options: Options, *, rank: int, running: bool
+) -> Row:
+    """Convert *domain*, document number *part* of *item*, and return its row; raises InputError."""
+    found = facts.of_tree(domain)
     if domain.get("id") is not None and not item.running:
-        found.append(Finding("running-only", "its definition, where there is one, says what was chosen"))
-    if item.node is None:
-        found.append(Finding("no-node", "set spec.nodeName, or import with --node"))
-    file = names.spooled(item.name, str(part), digest)
-    plain = convert(whole) if whole else None
-    made = make(domain, token(file)) if plain is None else Made({}, [], {}, [], plain.elements)
-    owner = nova.read(domain)
+        found.found.append(RUNNING_ONLY)
+    named = _named(item, part, digest, found, options)
+    made = make(domain, token(named.file))
+    text = named.above + dump({"spec": {"domain": made.content}}).removeprefix("spec:")
+    secret = token(named.file) + SECRETS if made.values else None
+    prove(domain, text, ("spec", "domain"), file=item.name, secret=secret)
+    written = _Written(text, made.elements, made.taken, made.values, made.found)
+    return _row(item, part, digest, options, found, named, written, rank, running=running)
+
+
+def _named(item: Item, part: int, digest: str, known: Facts, options: Options) -> _Named:
+    owner = known.owner
     namespace, project = _namespace(owner, options)
-    identity = _identity(uuid, item, name, part)
-    base = names.guest_name((owner.name if owner else None, name), identity)
-    labels, annotations = _marks(owner)
-    spec: Node = {"runStrategy": "Manual", "deletionPolicy": "Retain"}
+    identity = _identity(known.uuid.strip().lower(), item, known.name, part)
+    base = names.guest_name((owner.name if owner else None, known.name), identity)
+    above = [head(base, namespace), *_marks(owner), "spec:\n  runStrategy: Manual\n  deletionPolicy: Retain"]
     if item.node is not None:
-        spec["nodeName"] = item.node
-    above = head(base, namespace, labels, annotations)
-    if plain is None:
-        text = dump({**above, "spec": {**spec, "domain": made.content}})
-    else:
-        text = f"{dump({**above, 'spec': spec})}  domain:{plain.body}"
-    changed = made.taken or made.values
-    secret = token(file) + SECRETS if made.values else None
-    prove(domain, text, ("spec", "domain"), file=item.name, secret=secret, whole=b"" if changed else whole)
-    info = {
-        "name": name, "uuid": uuid or None, "running": running,
-        "carried": {"elements": made.elements, "devices": devices}, "leftOut": left_out(made.taken),
-        "findings": [*found, *unknown(text), *made.found],
-        "networks": uses.networks, "pools": uses.pools, "disks": uses.disks,
-        "labels": labels, "annotations": annotations,
-    }  # fmt: skip
-    return row(
-        item, part, digest, "guest", rank=rank, running=int(running), identity=identity, name=name, base=base,
-        project=project, folder=namespace, sha=keep(options.spool, file, text, made.values), file=file,
-        secret=int(bool(made.values)), info=json.dumps(info),
+        above.append(f"\n  nodeName: {scalar_text(item.node)}")
+    file = names.spooled(item.name, str(part), digest)
+    return _Named(namespace, project, identity, base, file, "".join(above))
+
+
+def _row(
+    item: Item, part: int, digest: str, options: Options, known: Facts, named: _Named, written: _Written, rank: int, *,
+    running: bool,
+) -> Row:  # fmt: skip
+    """Keep the guest in the spool and return its row."""
+    found = known.found
+    if item.node is None:
+        found = [*found, Finding("no-node", "set spec.nodeName, or import with --node")]
+    found = [*found, *unknown(written.text), *written.found]
+    return Row(
+        item.name, part, digest, "guest", item.node, rank, int(running), named.identity, known.name, named.base,
+        named.project, named.namespace, "", keep(options.spool, named.file, written.text, written.values), named.file,
+        int(bool(written.values)),
+        said=said(
+            item.name, known.name, known.uuid.strip().lower(), known.devices, written.taken, found,
+            running=running, elements=written.elements,
+        ),
     )  # fmt: skip
 
 
@@ -87,24 +128,40 @@ def _namespace(owner: nova.Nova | None, options: Options) -> tuple[str, str]:
         return options.namespace, ""
     if owner is None or not (owner.project or owner.project_id):
         return "default", ""
-    wanted = names.project_namespace(owner.project, owner.project_id, options.infrastructure)
-    return wanted, owner.project_id or names.digest(owner.project or "")
+    return _project(owner.project, owner.project_id, options.infrastructure)
 
 
-def _marks(owner: nova.Nova | None) -> tuple[Marks, Marks]:
-    """Return the labels and annotations that say what Nova said."""
-    if owner is None:
-        return None, None
-    labels = {nova.PREFIX + key: names.label_value(value) for key, value in owner.facts}
-    annotations = {nova.PREFIX + key: names.annotation_value(value) for key, value in owner.facts}
-    return {key: value for key, value in labels.items() if value}, annotations
+@lru_cache(_REMEMBERED)
+def _project(name: str | None, project: str | None, infrastructure: str) -> tuple[str, str]:
+    return names.project_namespace(name, project, infrastructure), project or names.digest(name or "")
 
 
-def head(name: str, namespace: str, labels: Marks, annotations: Marks) -> Node:
-    """Return the part of a VirtualMachine above its spec."""
-    metadata: Node = {"name": name, "namespace": namespace}
-    if labels:
-        metadata["labels"] = labels
-    if annotations:
-        metadata["annotations"] = annotations
-    return {"apiVersion": documents.GROUP, "kind": "VirtualMachine", "metadata": metadata}
+def head(name: str, namespace: str) -> str:
+    """Return the first lines of a VirtualMachine, up to its name and namespace."""
+    named = f"  name: {scalar_text(name)}\n  namespace: {scalar_text(namespace)}\n"
+    return f"apiVersion: {documents.GROUP}\nkind: VirtualMachine\nmetadata:\n{named}"
+
+
+def _marks(owner: nova.Nova | None) -> list[str]:
+    """Return the labels and annotations that say what Nova said, as lines of the object's metadata."""
+    marks = [_mark(key, value) for key, value in owner.facts] if owner is not None else []
+    labels = [label for label, _ in marks if label]
+    annotations = [annotation for _, annotation in marks]
+    return [
+        *(["  labels:\n", *labels] if labels else []),
+        *(["  annotations:\n", *annotations] if annotations else []),
+    ]
+
+
+@lru_cache(_REMEMBERED)
+def _mark(key: str, value: str) -> tuple[str, str]:
+    """Return a label (empty where nothing of *value* can stay) and an annotation, as lines of YAML."""
+    label = names.label_value(value)
+    return _line(key, label) if label else "", _line(key, names.annotation_value(value))
+
+
+def _line(key: str, value: str) -> str:
+    if "\n" not in value:
+        return f"    {nova.PREFIX}{key}: {scalar_text(value)}\n"
+    lines = dump({nova.PREFIX + key: value})[:-1].split("\n")
+    return "".join([f"    {line}\n" if line else "\n" for line in lines])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import files
 from analyser.importer.archive import BLOCK, is_archive, members
-from analyser.importer.place import Rank, ignored, place_of
+from analyser.importer.place import NOVA, Rank, ignored, place_of
 from analyser.xmlreader import MAX_BYTES
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from analyser.importer.place import Place
 
 ENDINGS = (".xml", ".xml.gz")
 """The files that are read."""
@@ -46,13 +47,7 @@ def items(source: str, node: str | None = None) -> Iterator[Item]:
     if not path.exists():
         raise InputError("no such file, folder or archive", file=source)
     if path.is_dir():
-        above = _above(path)
-        for relative in _below(path, PurePosixPath(), _DEPTH):
-            if isinstance(relative, InputError):
-                yield Item(str(relative.file), node, Rank.DUMP, error=relative)
-            elif not ignored(relative.parts):
-                place = place_of(relative.parts, above)
-                yield Item(f"{path}/{relative}", node or place.node, place.rank, path=f"{path}/{relative}")
+        yield from _below(str(path), (), _above(path), node)
         return
     if not path.is_file():
         raise InputError("neither a folder nor a regular file", file=source)
@@ -76,22 +71,32 @@ def _head(path: Path) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
 
 
-def _below(root: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath | InputError]:
+def _below(here: str, folders: tuple[str, ...], above: tuple[str, ...], node: str | None) -> Iterator[Item]:
     """Yield the files below a folder without ever holding a whole folder's names; links are not followed."""
-    here = f"{root}/{relative}"
+    # What a place says is the same for all files of a folder but those that Nova calls by one name.
+    said: dict[str, Place | None] = {}
     try:
         with os.scandir(here) as entries:
             for entry in entries:
-                name = relative / entry.name
+                name = entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if depth:
-                        yield from _below(root, name, depth - 1)
+                    if len(folders) < _DEPTH:
+                        yield from _below(f"{here}/{name}", (*folders, name), above, node)
                     else:
-                        yield InputError(f"folders nested more than {_DEPTH} deep", file=f"{root}/{name}")
-                elif entry.name.endswith(ENDINGS) and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                    yield name
+                        error = InputError(f"folders nested more than {_DEPTH} deep", file=f"{here}/{name}")
+                        yield Item(f"{here}/{name}", node, Rank.DUMP, error=error)
+                elif name.endswith(ENDINGS) and entry.is_file(follow_symlinks=False):
+                    kind = name if name == NOVA else ""
+                    if kind not in said:
+                        parts = (*folders, name)
+                        said[kind] = None if ignored(parts) else place_of(parts, above)
+                    place = said[kind]
+                    if place is not None:
+                        path = f"{here}/{name}"
+                        yield Item(path, node or place.node, place.rank, path=path)
     except OSError as error:
-        yield InputError(f"cannot be read: {error.strerror}", file=here)
+        refused = InputError(f"cannot be read: {error.strerror}", file=here)
+        yield Item(here, node, Rank.DUMP, error=refused)
 
 
 def _archived(path: Path, node: str | None) -> Iterator[Item]:
@@ -127,5 +132,4 @@ def contents(item: Item) -> bytes:
             if len(data) > MAX_BYTES:
                 raise InputError(f"larger than {MAX_BYTES >> 20} MiB", file=item.name)
         return data
-    path = Path(item.path or item.name)
-    return files.read(files.Source(path, Path(path.name)))
+    return files.read_file(item.path or item.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyser.documents import GROUP
@@ -24,7 +25,6 @@ from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from analyser.importer.spool import Spool
     from analyser.model import Node
@@ -49,18 +49,23 @@ class Output:
         self._spool = spool
         self._infrastructure = infrastructure
         self._force = force
-        self._folders: set[Path] = set()
+        self._made: dict[str, bool] = {"": False}  # folders below the root: whether they were not there before
 
     def plan(self) -> None:
         """Say which files there will be, those whose names are not what was expected written anew in the spool."""
         spool = self._spool
         self._remember()
         spool.execute("DELETE FROM planned")
+        as_expected = "NOT secret AND folder = place AND base = final"
+        kept = "FROM item WHERE kind IN ('guest', 'other') AND state = ?"
+        spool.execute(
+            f"INSERT INTO planned SELECT place || '/' || final || '.yaml', sha, file, ? {kept} AND {as_expected}"
+            " ORDER BY place, final", _PUBLIC, IMPORTED,
+        )  # fmt: skip
         rows = spool.query(
-            "SELECT kind, file, sha, secret, folder, place, base, final, info FROM described"
-            " WHERE kind IN ('guest', 'other') AND state = ? ORDER BY source, part",
-            IMPORTED,
-        )
+            f"SELECT kind, file, secret, folder, place, base, final {kept} AND NOT ({as_expected})"
+            " ORDER BY source, part", IMPORTED,
+        )  # fmt: skip
         spool.many(
             "INSERT INTO planned VALUES (?, ?, ?, ?)", (planned for row in rows for planned in self._guest(*row))
         )
@@ -87,25 +92,18 @@ class Output:
             ) from None
 
     def _guest(
-        self, kind: str, file: str, sha: str, secret: int, folder: str, place: str, base: str, final: str, info: str
+        self, kind: str, file: str, secret: int, folder: str, place: str, base: str, final: str
     ) -> Iterable[tuple[str, str, str, int]]:
-        if secret or folder != place or base != final:
-            text = self._named(kind, file, folder, place, base, final, info)
-            sha = self._put(f"{file}.out", text)
-            source = f"{file}.out"
-        else:
-            source = file
-        yield f"{place}/{final}.yaml", sha, source, _PUBLIC
+        text = self._named(kind, file, folder, place, base, final)
+        yield f"{place}/{final}.yaml", self._put(f"{file}.out", text), f"{file}.out", _PUBLIC
         if secret:
             namespace = place if kind == "guest" else self._infrastructure
             yield self._secret(file, f"{place}/{final}", final, namespace)
 
-    def _named(self, kind: str, file: str, folder: str, place: str, base: str, final: str, info: str) -> str:
+    def _named(self, kind: str, file: str, folder: str, place: str, base: str, final: str) -> str:
         text = (self._spool.work / file).read_text(encoding="utf-8")
         if kind == "guest":
-            said = json.loads(info)
-            marks = said["labels"], said["annotations"]
-            before, after = dump(head(base, folder, *marks)), dump(head(final, place, *marks))
+            before, after = head(base, folder), head(final, place)
         else:
             before, after = dump({"metadata": {"name": base}}), dump({"metadata": {"name": final}})
         return text.replace(before, after, 1).replace(token(file) + SECRETS, final + SECRETS)
@@ -186,8 +184,12 @@ class Output:
             return
         found: list[str] = []
         count = 0
+        there: dict[str, bool] = {}
         for path, sha in self._spool.query("SELECT path, sha FROM planned ORDER BY path"):
-            problem = self._problem(path, sha)
+            folder = path.rpartition("/")[0]
+            if folder not in there:
+                there[folder] = os.path.lexists(self._root / folder)
+            problem = self._problem(path, sha) if there[folder] else ""
             if problem:
                 count += 1
                 if len(found) < _NAMED:
@@ -231,35 +233,37 @@ class Output:
     def place(self) -> None:
         """Move all planned files to their places."""
         self._spool.db.commit()
+        work, root = str(self._spool.work), str(self._root)
         for path, sha, file, mode in self._spool.query("SELECT path, sha, file, mode FROM planned ORDER BY path"):
-            source, target = self._spool.work / file, self._root / path
-            self._folder(target.parent)
-            if (
-                mode == _PUBLIC
-                and sha != _UNCHECKED
-                and target.is_file()
-                and not target.is_symlink()
-                and _sha(target) == sha
-            ):
-                source.unlink(missing_ok=True)
+            folder = path.rpartition("/")[0]
+            fresh = self._made[folder] if folder in self._made else self._folder(folder)
+            source, target = f"{work}/{file}", f"{root}/{path}"
+            if not fresh and mode == _PUBLIC and sha != _UNCHECKED and _is(Path(target), sha):
+                Path(source).unlink(missing_ok=True)
                 continue
             try:
-                source.replace(target)
+                os.rename(source, target)  # noqa: PTH104  (one for each guest: what a Path costs shows)
             except OSError as error:
                 raise KubevmmError(f"{target}: cannot be written: {error.strerror or error}") from None
 
-    def _folder(self, folder: Path) -> None:
-        """Make a folder below the output folder; raises KubevmmError where a link would lead elsewhere."""
-        if folder in self._folders or folder == self._root:
-            return
-        self._folder(folder.parent)
+    def _folder(self, name: str) -> bool:
+        """Make the folder *name* below the root; say whether it, and so all in it, is new.
+
+        Raises KubevmmError where a link would lead elsewhere.
+        """
+        above = name.rpartition("/")[0]
+        if above not in self._made:
+            self._folder(above)
+        folder = self._root / name
         if folder.is_symlink():
             raise KubevmmError(f"{folder}: is a link, and might lead anywhere", hint="remove it")
+        new = not folder.exists()
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise KubevmmError(f"{folder}: cannot be made: {error.strerror}") from None
-        self._folders.add(folder)
+        self._made[name] = new
+        return new
 
     def stale(self) -> list[str]:
         """Return (the first hundred) files of earlier imports that this one has no use for."""
@@ -283,6 +287,11 @@ class Output:
             ):
                 file.write(f"{sha}  {path}\n")
         list_path.replace(self._spool.folder / MANIFEST)
+
+
+def _is(path: Path, sha: str) -> bool:
+    """Say whether *path* is a regular file with the checksum *sha*."""
+    return path.is_file() and not path.is_symlink() and _sha(path) == sha
 
 
 def _sha(path: Path) -> str:

@@ -67,6 +67,10 @@ GENERIC = frozenset(
 """Folders that are no node's name."""
 
 
+NOVA = "libvirt.xml"
+"""How Nova called what it wrote."""
+
+
 class Rank(IntEnum):
     """How much a definition counts where one guest has several: the lowest on a node is what libvirt would start."""
 
@@ -106,7 +110,7 @@ def place_of(parts: tuple[str, ...], above: tuple[str, ...] = ()) -> Place:
         rank = Rank.CONFIGURATION
     elif "run" in folders or "run" in above[-3:]:
         rank = Rank.STATE
-    elif parts[-1] == "libvirt.xml":
+    elif parts[-1] == NOVA:
         rank = Rank.NOVA
     return Place(node, rank)
 

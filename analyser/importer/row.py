@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analyser.importer.findings import CODES
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from analyser.importer.findings import Device, Finding
     from analyser.importer.items import Item
+    from analyser.runtime import Taken
     from schemas.errors import KubevmmError
 
 
@@ -16,6 +23,28 @@ class Options(NamedTuple):
     spool: str
     namespace: str | None
     infrastructure: str
+
+
+NEXT, FIELD = "\x01", "\x02"
+"""What stands between several things in one column, and between the parts of one: no XML can hold it."""
+
+
+class Said(NamedTuple):
+    """What the report says of a guest, as far as its file alone shows it: JSON that has only to be put together."""
+
+    front: str = ""
+    """Members of the guest's object, from ``domain`` to ``running``."""
+    back: str = ""
+    """Members from ``carried`` on, up to the last of the list ``needsAPerson``, which is still open."""
+    uses: str = ""
+    """Networks, pools and disks, each with its parts: what it is, its name; of a disk: target, kind, where."""
+    devices: str = ""
+    """How many of each kind, as a JSON object."""
+    elements: int = 0
+    codes: str = ""
+    """The codes of what needs a person."""
+    left_out: str = ""
+    """What was left out as runtime state, in a person's words, as often as it was."""
 
 
 class Row(NamedTuple):
@@ -48,15 +77,16 @@ class Row(NamedTuple):
     file: str
     """Its file in the spool."""
     secret: int
-    info: str
-    """What the report says, as JSON."""
+    info: str = "{}"
+    """What the report says, as JSON, if it is no guest."""
+    said: Said = Said()
 
 
 def row(item: Item, part: int, digest: str, kind: str, **more: Any) -> Row:
     """Return the row of document number *part* of *item*; what *more* does not say is empty."""
     nothing: dict[str, Any] = {
         "rank": int(item.rank), "running": 0, "identity": "", "name": "", "base": "", "project": "", "folder": "",
-        "merge": "", "sha": "", "file": "", "secret": 0, "info": "{}",
+        "merge": "", "sha": "", "file": "", "secret": 0,
     }  # fmt: skip
     return Row(source=item.name, part=part, digest=digest, kind=kind, node=item.node, **{**nothing, **more})
 
@@ -67,3 +97,44 @@ def failed(item: Item, digest: str, error: KubevmmError, part: int = 0) -> Row:
     message, text = (" ".join(said.splitlines()) for said in (error.message, str(error)))
     info = {"message": message, "hint": error.hint, "text": text, **places}
     return row(item, part, digest, "failed", info=json.dumps(info))
+
+
+def left_out(taken: list[Taken]) -> list[dict[str, str]]:
+    """Return *taken* as the report has it."""
+    return [{"path": t.path, "what": t.what, **({"value": t.value} if t.value else {})} for t in taken]
+
+
+def person(code: str, detail: str) -> str:
+    """Return an entry of the list ``needsAPerson``, as JSON."""
+    return f'{{"code": "{code}", "what": {_words[code]}, "detail": {quoted(detail)}}}'
+
+
+_words = {code: quoted(words) for code, words in CODES.items()}
+
+
+def said(
+    source: str, name: str, uuid: str, devices: list[Device], taken: list[Taken], found: Iterable[Finding], *,
+    running: bool, elements: int,
+) -> Said:  # fmt: skip
+    """Return what the report says of the guest *name* in the file *source*."""
+    counts: dict[str, int] = {}
+    for device in devices:
+        if device.tag != "emulator":
+            counts[device.tag] = counts.get(device.tag, 0) + 1
+    uses = [f"network{FIELD}{network}" for device in devices for network in device.networks]
+    uses += [f"pool{FIELD}{pool}" for device in devices for pool in device.pools]
+    uses += [FIELD.join(("disk", *disk)) for device in devices for disk in device.disks]
+    carried = ", ".join([f'"{tag}": {count}' for tag, count in counts.items()])
+    left = ", ".join([json.dumps(each, ensure_ascii=False) for each in left_out(taken)])
+    people = ", ".join([person(code, detail) for code, detail in found])
+    return Said(
+        f'"domain": {quoted(name)}, "uuid": {quoted(uuid) if uuid else "null"}, "source": {quoted(source)}, '
+        f'"running": {"true" if running else "false"}',
+        f'"carried": {{"elements": {elements}, "devices": {{{carried}}}}}, "leftOut": [{left}], '
+        f'"needsAPerson": [{people}',
+        NEXT.join(uses),
+        f"{{{carried}}}",
+        elements,
+        NEXT.join([code for code, _ in found]),
+        NEXT.join([each.what for each in taken]),
+    )

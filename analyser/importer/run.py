@@ -27,10 +27,10 @@ from schemas.table import PATH as TABLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-FORMAT = 2
+FORMAT = 3
 """Of the journal; one of another format is begun anew."""
 
-_CHUNK = 48
+_CHUNK = 96
 _CHUNK_BYTES = 1 << 20
 _AHEAD = 3
 
@@ -91,10 +91,9 @@ def _read(found: Iterable[Item], spool: Spool, request: Request, progress: Calla
     options = Options(str(spool.work), request.namespace, request.infrastructure)
     done = failed = 0
     for results in _results(_chunks(found, spool), options, request.jobs or os.cpu_count() or 1):
-        for source, new in results:
-            spool.add(source, new, run_number)
-            done += 1
-            failed += any(row.kind == "failed" for row in new or ())
+        spool.add(results, run_number)
+        done += len(results)
+        failed += sum(any(row.kind == "failed" for row in new or ()) for _, new in results)
         spool.db.commit()
         if progress is not None:
             progress(done, failed)

@@ -69,9 +69,8 @@ def take(root: etree._Element, text: bytes = b"") -> Secrets:
             if str(match).startswith(_MARK[0]):
                 continue
             place = where(element)
-            step = place.rpartition("/")[2].replace("[", "-").rstrip("]") or str(root.tag)
             name = etree.QName(attribute).localname if attribute else "value"
-            key = base = f"{step}-{name}"
+            key = base = key_of(place.rpartition("/")[2] or str(root.tag), name)
             number = 1
             while key in secrets.values:
                 number += 1
@@ -86,6 +85,11 @@ def take(root: etree._Element, text: bytes = b"") -> Secrets:
             else:
                 element.set(attribute, mark)
     return secrets
+
+
+def key_of(step: str, name: str) -> str:
+    """Return the key of what stands in *name* of an element, the last *step* of whose path is this."""
+    return f"{step.replace('[', '-').rstrip(']')}-{name}"
 
 
 def refer(node: Node, kind: Type, marks: dict[str, str], secret: str) -> tuple[Node, set[str]]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from analyser.importer import names
-from analyser.importer.row import Row
+from analyser.importer.row import Row, Said
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -25,20 +25,23 @@ if TYPE_CHECKING:
 FOLDER = ".import"
 """The folder's name below the output folder."""
 
-_NAMES = Row._fields[:-1]
+_NAMES = Row._fields[:-2]
 _COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+_SAID = ", ".join(f"{name} NOT NULL" for name in Said._fields)
 _SCHEMA = f"""
 CREATE TABLE header (options TEXT NOT NULL);
 CREATE TABLE item ({_COLUMNS}, seen INTEGER NOT NULL, state TEXT NOT NULL, level INTEGER NOT NULL,
-                   place TEXT NOT NULL, final TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (source, part))
+                   place TEXT NOT NULL, final TEXT NOT NULL, note TEXT NOT NULL, about INTEGER NOT NULL,
+                   PRIMARY KEY (source, part))
   WITHOUT ROWID;
-CREATE TABLE about (source TEXT NOT NULL, part INTEGER NOT NULL, info TEXT NOT NULL, PRIMARY KEY (source, part));
+CREATE TABLE about (id INTEGER PRIMARY KEY, info TEXT NOT NULL, {_SAID});
 CREATE TABLE planned (path TEXT PRIMARY KEY, sha TEXT NOT NULL, file TEXT NOT NULL, mode INTEGER NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE owned (path TEXT PRIMARY KEY, sha TEXT NOT NULL) WITHOUT ROWID;
 """
-_VIEW = "CREATE VIEW described AS SELECT * FROM item JOIN about USING (source, part)"
-_INSERT = f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * (len(_NAMES) + 6))})"  # noqa: S608  (question marks)
+_VIEW = "CREATE VIEW described AS SELECT * FROM item JOIN about ON about = id"
+_INSERT = f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * (len(_NAMES) + 7))})"  # noqa: S608  (question marks)
+_ABOUT = f"INSERT INTO about VALUES ({', '.join('?' * (len(Said._fields) + 2))})"  # noqa: S608
 _PATIENCE = 5.0
 """Seconds to wait for the workers of an import that was killed."""
 
@@ -55,6 +58,7 @@ class Spool:
         self.work = folder / "work"
         self.db = database
         self.resumed = False
+        self._abouts = 0
 
     def known(self, source: str) -> str | None:
         """Return the digest of what *source* was when it was converted, if all that it became is still here."""
@@ -69,17 +73,30 @@ class Spool:
             known = digest
         return known
 
-    def add(self, source: str, rows: list[Row] | None, run: int) -> None:
-        """Take in what became of *source*; None: what is known already."""
-        if rows is None:
-            self.db.execute("UPDATE item SET seen = ? WHERE source = ?", (run, source))
-            return
-        if self.resumed:
-            self.db.execute("DELETE FROM item WHERE source = ?", (source,))
-        self.db.executemany(_INSERT, ((*row[:-1], run, IMPORTED, 0, row.folder, row.base, "") for row in rows))
-        self.db.executemany(
-            "INSERT OR REPLACE INTO about VALUES (?, ?, ?)", ((row.source, row.part, row.info) for row in rows)
-        )
+    def add(self, results: Iterable[tuple[str, list[Row] | None]], run: int) -> None:
+        """Take in what became of some sources; None: what is known already."""
+        items: list[tuple[Any, ...]] = []
+        abouts: list[tuple[Any, ...]] = []
+        number = self._abouts
+        for source, rows in results:
+            if rows is None:
+                self.db.execute("UPDATE item SET seen = ? WHERE source = ?", (run, source))
+                continue
+            if self.resumed:
+                self.db.execute("DELETE FROM about WHERE id IN (SELECT about FROM item WHERE source = ?)", (source,))
+                self.db.execute("DELETE FROM item WHERE source = ?", (source,))
+            for row in rows:
+                number += 1
+                items.append((*row[:-2], run, IMPORTED, 0, row.folder, row.base, "", number))
+                abouts.append((number, row.info, *row.said))
+        self._abouts = number
+        self.db.executemany(_ABOUT, abouts)
+        self.db.executemany(_INSERT, items)
+
+    def resume(self) -> None:
+        """Go on from what is there."""
+        self.resumed = True
+        (self._abouts,) = self.db.execute("SELECT coalesce(max(id), 0) FROM about").fetchone()
 
     def next_run(self) -> int:
         """Return a number for this run, higher than any before."""
@@ -166,7 +183,7 @@ def _open(folder: Path, options: dict[str, Any]) -> Spool:
             spool = Spool(folder, _connect(path))
             if spool.db.execute("SELECT options FROM header").fetchone() == (wanted,):
                 _make_folders(spool.work)
-                spool.resumed = True
+                spool.resume()
                 return spool
             spool.db.close()
         except sqlite3.DatabaseError:

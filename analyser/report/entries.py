@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from json.encoder import encode_basestring as quoted
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyser.importer.findings import CODES
+from analyser.importer.row import FIELD, NEXT, person
 from analyser.importer.spool import IMPORTED
 
 if TYPE_CHECKING:
@@ -22,30 +23,43 @@ _STATES = {
 }
 
 Entry = dict[str, Any]
-"""One guest: plain JSON."""
+"""What there is to say of one document: plain JSON."""
 
 
-def guests(spool: Spool) -> Iterator[Entry]:
+class Guest(NamedTuple):
+    """An imported guest: its entry in report.json, and what is counted of it."""
+
+    text: str
+    namespace: str
+    node: str | None
+    running: int
+    secret: int
+    devices: str
+    elements: int
+    codes: str
+    left_out: str
+
+
+def guests(spool: Spool) -> Iterator[Guest]:
     """Yield the imported guests in the order of their names."""
     known = _known(spool)
     rows = spool.query(
-        "SELECT source, node, place, final, secret, note, info FROM described WHERE kind = 'guest' AND state = ?"
-        " ORDER BY place, final", IMPORTED,
+        "SELECT place, final, node, running, secret, note, front, back, uses, devices, elements, codes, left_out"
+        " FROM described WHERE kind = 'guest' AND state = ? ORDER BY place, final", IMPORTED,
     )  # fmt: skip
-    for source, node, place, final, secret, note, info in rows:
-        said = json.loads(info)
-        found = [
-            *said["findings"],
-            *_missing(said, known(node)),
-            *(part.split(":", 1) for part in note.split("\n") if part),
-        ]
-        yield {
-            "namespace": place, "name": final, "node": node, "domain": said["name"], "uuid": said["uuid"],
-            "source": source, "running": said["running"], "file": f"{place}/{final}.yaml",
-            **({"secret": f"{place}/{final}-secrets.yaml"} if secret else {}),
-            "carried": said["carried"], "leftOut": said["leftOut"],
-            "needsAPerson": [{"code": code, "what": CODES[code], "detail": detail} for code, detail in found],
-        }  # fmt: skip
+    for place, final, node, running, secret, note, front, back, uses, devices, elements, codes, left_out in rows:
+        found = list(_missing(uses, known(node))) if uses else []
+        found += [(code, detail) for code, _, detail in (part.partition(":") for part in note.split("\n") if part)]
+        if found:
+            more = ", ".join([person(code, detail) for code, detail in found])
+            back += f", {more}" if codes else more  # noqa: PLW2901  (a string of this row)
+            codes = NEXT.join([*([codes] if codes else []), *(code for code, _ in found)])  # noqa: PLW2901
+        file = f"{place}/{final}"
+        yield Guest(
+            f'{{"namespace": "{place}", "name": "{final}", "node": {quoted(node) if node else "null"}, {front}, '
+            f'"file": "{file}.yaml", ' + (f'"secret": "{file}-secrets.yaml", ' if secret else "") + f"{back}]}}",
+            place, node, running, secret, devices, elements, codes, left_out,
+        )  # fmt: skip
 
 
 class _Node:
@@ -87,29 +101,30 @@ def _known(spool: Spool) -> Callable[[str | None], _Node]:
     return known
 
 
-def _missing(said: Entry, node: _Node) -> Iterator[tuple[str, str]]:
-    for network in said["networks"]:
-        if network not in node.networks:
-            yield "missing-network", network
-    for pool in said["pools"]:
-        if pool not in node.pools:
-            yield "missing-pool", pool
-    for target, kind, place in said["disks"]:
-        if not node.holds(kind, place):
-            yield (
-                "disk-outside-pools",
-                f"{target}: {place}" if kind in ("file", "block", "dir") else f"{target}: {kind} {place}",
-            )
+def _missing(uses: str, node: _Node) -> Iterator[tuple[str, str]]:
+    for use in uses.split(NEXT):
+        what, *name = use.split(FIELD)
+        if what == "network":
+            if name[0] not in node.networks:
+                yield "missing-network", name[0]
+        elif what == "pool":
+            if name[0] not in node.pools:
+                yield "missing-pool", name[0]
+        else:
+            target, kind, place = name
+            if not node.holds(kind, place):
+                found = place if kind in ("file", "block", "dir") else f"{kind} {place}"
+                yield "disk-outside-pools", f"{target}: {found}"
 
 
 def failures(spool: Spool) -> Iterator[Entry]:
     """Yield what failed: files that cannot be read or converted, and guests that are defined more than once."""
     rows = spool.query(
-        "SELECT source, node, kind, name, note, info FROM described WHERE kind = 'failed' OR state = 'conflict'"
+        "SELECT source, node, kind, name, note, info, front FROM described WHERE kind = 'failed' OR state = 'conflict'"
         " ORDER BY source, part"
     )
-    for source, node, kind, name, note, info in rows:
-        said = json.loads(info)
+    for source, node, kind, name, note, info, front in rows:
+        said = json.loads(info if kind == "failed" else f"{{{front}}}")
         if kind == "failed":
             yield {"source": source, "node": node, **{key: value for key, value in said.items() if value is not None}}
         else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyser.importer.findings import CODES
 from analyser.importer.resolve import shared
+from analyser.importer.row import NEXT
 from analyser.report import entries
 from analyser.report.html import page
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyser.importer.spool import Spool
+
+_ALIKE = 5000
 
 LISTED = 1000
 """Guests, failures and other things that the page lists of each sort; report.json has them all."""
@@ -75,7 +78,7 @@ def write(spool: Spool, stale: list[str]) -> Report:
     listed: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     parts: dict[str, Path] = {}
-    sections: dict[str, Iterable[dict[str, Any]]] = {
+    sections: dict[str, Iterable[dict[str, Any] | str]] = {
         "failures": _failures(spool, report),
         "guests": _guests(spool, report, listed, others),
         "networksAndPools": _shared(spool, report),
@@ -86,8 +89,8 @@ def write(spool: Spool, stale: list[str]) -> Report:
         parts[name] = spool.work / f"report.{name}"
         with parts[name].open("w", encoding="utf-8") as file:
             for index, entry in enumerate(section):
-                file.write(",\n  " if index else "\n  ")
-                json.dump(entry, file, ensure_ascii=False)
+                text = entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False)
+                file.write(f",\n  {text}" if index else f"\n  {text}")
     path = spool.work / "report.json"
     with path.open("w", encoding="utf-8") as file:
         file.write('{"summary": ' + json.dumps(report.summary(), indent=2, ensure_ascii=False))
@@ -114,27 +117,52 @@ def _failures(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:
         yield entry
 
 
-def _guests(
-    spool: Spool, report: Report, listed: list[dict[str, Any]], others: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    for entry in entries.guests(spool):
+def _guests(spool: Spool, report: Report, listed: list[dict[str, Any]], others: list[dict[str, Any]]) -> Iterator[str]:
+    tally = Tally(report)
+    for guest in entries.guests(spool):
+        tally.add(guest)
+        chosen = listed if guest.codes else others
+        if len(chosen) < LISTED:
+            chosen.append(json.loads(guest.text))
+        yield guest.text
+    tally.finish()
+
+
+class Tally:
+    """Counts guests into *report*; what many of them share is counted as one thing until the end."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._alike: Counter[tuple[str, str, str, str]] = Counter()
+
+    def add(self, guest: entries.Guest) -> None:
+        """Count *guest*."""
+        report = self._report
         report.guests += 1
-        report.running += entry["running"]
-        report.secrets += "secret" in entry
-        report.nodes[entry["node"] or ""] += 1
-        report.namespaces[entry["namespace"]] += 1
-        report.elements += entry["carried"]["elements"]
-        report.devices.update(entry["carried"]["devices"])
-        report.left_out.update(taken["what"] for taken in entry["leftOut"])
-        report.person.update({found["code"] for found in entry["needsAPerson"]})
-        if entry["needsAPerson"]:
-            report.attention += 1
-            report.attention_nodes[entry["node"] or ""] += 1
-            if len(listed) < LISTED:
-                listed.append(entry)
-        elif len(others) < LISTED:
-            others.append(entry)
-        yield entry
+        report.running += guest.running
+        report.secrets += guest.secret
+        report.elements += guest.elements
+        report.namespaces[guest.namespace] += 1
+        self._alike[guest.node or "", guest.devices, guest.codes, guest.left_out] += 1
+        if len(self._alike) >= _ALIKE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Count what was put off."""
+        report = self._report
+        for (node, devices, codes, left_out), count in self._alike.items():
+            report.nodes[node] += count
+            report.devices.update({kind: number * count for kind, number in json.loads(devices).items()})
+            report.left_out.update({what: n * count for what, n in Counter(_several(left_out)).items()})
+            report.person.update(dict.fromkeys(_several(codes), count))
+            if codes:
+                report.attention += count
+                report.attention_nodes[node] += count
+        self._alike.clear()
+
+
+def _several(text: str) -> list[str]:
+    return text.split(NEXT) if text else []
 
 
 def _shared(spool: Spool, report: Report) -> Iterator[dict[str, Any]]:

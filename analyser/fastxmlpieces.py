@@ -1,0 +1,207 @@
+"""XML as virsh prints it to YAML text, element by element: ``fastxml`` for an estate, whose guests share whole devices.
+
+A document is cut where its root's children begin and, in one of these, where the children of that begin: text alone
+says where that is, for no other line stands in those columns. What ``fastxml`` makes of an element is remembered by the
+element's text, together with a note on it that the caller makes, and elements that repeat cost one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from analyser import fastxml
+from analyser.fastmemory import LARGEST, NotAccepted, Recent
+from analyser.fastxmllines import Context, Remark
+
+if TYPE_CHECKING:
+    from analyser.fastxmllines import Entry, Scope
+
+Note: TypeAlias = Callable[[str], Any]
+Fresh: TypeAlias = "list[tuple[Pieces, str]]"
+
+# The bit of the element's key among its siblings, the YAML text, the text after a sibling of the same key (None: the
+# key takes one value), the end tag that must follow (None: the piece has it all), and the note.
+_Entry = tuple[int, str, "str | None", "str | None", Any]
+
+
+class Pieces(Recent[_Entry]):
+    """What elements in one place are in YAML, by their text without the first line's indentation and ``<``.
+
+    Those that have an end tag stand here without it. *fresh* gets each that was not remembered.
+    """
+
+    def __init__(self, context: Context, scope: Scope, depth: int, note: Note, fresh: Fresh) -> None:
+        super().__init__()
+        self.context = context
+        self.depth = depth
+        self._scope = scope
+        self._start = f"{'  ' * depth}<"
+        self._note = note
+        self._fresh = fresh
+
+    def read(self, key: str) -> _Entry:
+        """Return what the element *key* is; raises NotAccepted."""
+        self._fresh.append((self, key))
+        line, more, rest = key.partition("\n")
+        entry = self.context[self._start + line]
+        bit, shown, again, inner = entry
+        if bit <= 1 or (inner is None and more):
+            raise NotAccepted
+        if inner is None:
+            return (bit, shown, again, None, self._note(key))
+        if isinstance(inner, Remark):
+            raise NotAccepted
+        lines = rest.split("\n") if more else []
+        lines.append(inner.end)
+        out: list[str] = []
+        fastxml.write(entry, iter(lines), out, self._scope)
+        whole = "".join(out)
+        behind = None if again is None else whole[len(shown) - len(again) :]
+        return (bit, whole, behind, inner.end[len(self._start) :], self._note(key))
+
+    def convert(self, texts: list[str], seen: int, out: list[str], notes: list[Any]) -> int:
+        """Add the YAML of the elements *texts* to *out*, and the notes on them to *notes*.
+
+        *seen* are the bits of the keys before them; returned is what it is behind them.
+        """
+        last = 0
+        end: str | None = None
+        for text in texts:
+            if end is not None:
+                if text != end:
+                    raise NotAccepted
+                end = None
+                continue
+            bit, shown, again, end, note = self[text]
+            if bit & seen:
+                if bit != last or again is None:
+                    raise NotAccepted
+                out.append(again)
+            else:
+                seen |= bit
+                last = bit
+                out.append(shown)
+            if note is not None:
+                notes.append(note)
+        if end is not None:
+            raise NotAccepted
+        return seen
+
+    def enter(self, line: str, seen: int, out: list[str]) -> int:
+        """Add the YAML of the start tag *line* to *out*, where none of its name is among the keys *seen* before it."""
+        bit, shown, _, _ = self.context[line]
+        if bit & seen:
+            raise NotAccepted
+        out.append(shown)
+        return seen | bit
+
+    def whole(self, key: str) -> str:
+        """Return the XML of the element *key* with its end tag."""
+        end = self[key][3]
+        return f"<{key}" if end is None else f"<{key}\n{self._start}{end}"
+
+
+class Cut(NamedTuple):
+    """A document's text in pieces: its first line, and the elements before, inside and after the divided element.
+
+    Elements stand there without the first line's indentation and ``<``; end tags in their column are pieces too.
+    """
+
+    line: str
+    before: list[str]
+    inside: list[str]
+    after: list[str]
+
+
+class Pieced(NamedTuple):
+    """A document's YAML in pieces: up to the key of the divided element, that element's children, what follows them.
+
+    The first of ``top`` has the key that the document stands under, and its attributes. ``notes`` are the caller's, on
+    the root's children, and ``inner`` on those of the divided element. ``fresh`` are the elements that this document
+    has, and none before it had as far as is remembered.
+    """
+
+    top: list[str]
+    inside: list[str]
+    tail: list[str]
+    notes: list[Any]
+    inner: list[Any]
+    fresh: Fresh
+
+
+class Divided:
+    """Documents of one kind, cut at the children of their root, and at those of its child *tag*.
+
+    *outer* and *inner* make the notes on these and those.
+    """
+
+    def __init__(self, root: str, tag: str, outer: Note, inner: Note) -> None:
+        self._start = f"<{root} "
+        self._end = f"\n</{root}>"
+        self._line = f"  <{tag}>"
+        self._first = f"\n{self._line}\n    <"
+        self._last = f"\n  </{tag}>"
+        self._notes = outer, inner
+        self._fresh: Fresh = []
+        self._places: dict[str, tuple[Scope, Pieces, Pieces]] = {}
+
+    def cut(self, text: str) -> Cut:
+        """Cut *text*, which begins with the root element and has nothing behind it.
+
+        Raises NotAccepted where it is not printed as virsh prints, or has no such child.
+        """
+        if len(text) > LARGEST or not text.startswith(self._start) or not text.endswith(self._end):
+            raise NotAccepted
+        above, _, below = text[: -len(self._end)].partition(self._first)
+        inside, end, behind = below.partition(self._last)
+        line, *before = above.split("\n  <")
+        nothing, *after = behind.split("\n  <")
+        if not end or nothing:
+            raise NotAccepted
+        return Cut(line, before, inside.split("\n    <"), after)
+
+    def text(self, cut: Cut) -> str:
+        """Return the document that was cut."""
+        above, behind = "\n  <".join([cut.line, *cut.before]), "\n  <".join(["", *cut.after])
+        inside = "\n    <".join(cut.inside)
+        return f"{above}{self._first}{inside}{self._last}{behind}{self._end}"
+
+    def convert(self, cut: Cut) -> Pieced:
+        """Return the YAML of a document; raises NotAccepted as ``cut`` does."""
+        self._fresh.clear()
+        root, start, declarations = fastxml.head_of(cut.line)
+        scope = fastxml.scope_of(root, declarations)
+        first = scope.document(root)[start]
+        outer, inner = self._of(scope, declarations, first)
+        found = Pieced([first[1]], [], [], [], [], self._fresh)
+        try:
+            seen = outer.convert(cut.before, 0, found.top, found.notes)
+            seen = outer.enter(self._line, seen, found.top)
+            inner.convert(cut.inside, 0, found.inside, found.inner)
+            outer.convert(cut.after, seen, found.tail, found.notes)
+            if declarations:
+                fastxml.check_declarations(self.text(cut), declarations)
+        except BaseException:
+            self.forget()
+            raise
+        return found
+
+    def forget(self) -> None:
+        """Forget the fresh elements of the last document."""
+        for pieces, key in self._fresh:
+            pieces.forget(key)
+
+    def _of(self, scope: Scope, declarations: str, first: Entry) -> tuple[Pieces, Pieces]:
+        """Return what is remembered of documents whose root's line is *first*: of its children, and of theirs."""
+        known = self._places.get(declarations)
+        # Where all lines were forgotten, elements are too.
+        if known is None or known[0] is not scope:
+            context = first[3]
+            divided = context[self._line][3] if isinstance(context, Context) else None
+            if not isinstance(context, Context) or not isinstance(divided, Context):
+                raise NotAccepted
+            outer = Pieces(context, scope, 1, self._notes[0], self._fresh)
+            inner = Pieces(divided, scope, 2, self._notes[1], self._fresh)
+            known = self._places[declarations] = scope, outer, inner
+        return known[1], known[2]
