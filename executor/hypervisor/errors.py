@@ -57,6 +57,10 @@ class WrongState(Conflict):
     """It cannot be done in the state that it is in: to start what runs, to save what is stopped."""
 
 
+class Unanswered(Conflict):
+    """The guest was asked for something, and has not done it yet. It may still do it, and libvirt will know then."""
+
+
 class Invalid(LibvirtError):  # noqa: N818  (named for what happened, as the reconcilers read it)
     """The document or an argument means nothing to libvirt, whatever the state."""
 
@@ -160,6 +164,7 @@ _BY_WORDS: Final = (
         ),
         Conflict,
     ),
+    ({libvirt.VIR_ERR_OPERATION_TIMEOUT}, re.compile(r"\bunplug request timed out\b"), Unanswered),
     ({libvirt.VIR_ERR_CONFIG_UNSUPPORTED}, re.compile(r"\bnon unique alias\b"), Conflict),
     (
         {libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_FAILED},
