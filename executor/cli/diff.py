@@ -10,7 +10,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
-from executor.cli.targets import Connect, Namespace, hypervisor_at
+from executor.cli.targets import Connect, Namespace, Selector, hypervisor_at
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
 
 def diff(
-    filename: Files = None, recursive: Recursive = False, namespace: Namespace = None, connect: Connect = ""
+    filename: Files = None,
+    recursive: Recursive = False,
+    namespace: Namespace = None,
+    selector: Selector = "",
+    connect: Connect = "",
 ) -> None:
     """Show where the node is not what files say.
 
@@ -35,7 +39,7 @@ def diff(
     \b
     Examples:
       virtctl diff -f web-1.yaml
-      virtctl diff -f estate/ -R
+      virtctl diff -f estate/ -R -l app=web
     """
     if not filename:
         raise typer.BadParameter("name files with -f")
@@ -47,7 +51,7 @@ def diff(
 
         engine.check(declared)
         with hypervisor_at(connect) as hypervisor:
-            chosen = engine.ordered(declared)
+            chosen = engine.selected(declared, selector)
             with Count("comparing", len(chosen)) as count:
                 for each in chosen:
                     count.begin(each.ref)

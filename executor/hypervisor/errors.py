@@ -192,9 +192,18 @@ _CODE_HINTS: Final[Mapping[str, str]] = {
 }
 
 
+_DISKS: Final = "with memory, all of the guest's disks must be qcow2, and one at least; `--disk-only` is for others"
+
 # Where a code's hint would be wrong: words, and the hint that is right.
 _WORD_HINTS: Final = (
     (re.compile(r"\bcannot acquire state change lock\b"), "somebody else is changing the same guest; try again"),
+    (re.compile(r"\binternal and full system snapshots require\b"), _DISKS),
+    (re.compile(r"\binternal snapshots? .*unsupported for storage type\b"), _DISKS),
+    (
+        re.compile(r"\bno domain snapshot with matching name\b"),
+        "`virtctl snapshot list NAME` shows those that there are",
+    ),
+    (re.compile(r"\bCannot access storage file\b"), "is that its path on the host, and may the hypervisor read it?"),
 )
 
 
