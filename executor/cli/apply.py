@@ -82,29 +82,36 @@ def apply(
         raise typer.BadParameter("--prune needs -l, or --all for whatever the labels")
     if every and not prune:
         raise typer.BadParameter("--all goes with --prune")
-    from executor.cli.progress import Bar
+    from executor.cli.progress import Count
     from executor.engine import apply as engine
     from executor.engine.readings import Readings
 
     readings = Readings()
     declared = load(filename, namespace, recursive, readings)
     readings.check(declared)
+    chosen = engine.selected(declared, selector)
     if dry_run is DryRun.client:
-        chosen = engine.selected(declared, selector)
         if output is not None:
             return _show([each.object for each in chosen], output)
         for each in chosen:
             typer.echo(f"{each.ref} configured{SUFFIX[dry_run]}")
         return None
     code = 0
-    with hypervisor_at(connect) as hypervisor, Bar("images") as bar:
+    with hypervisor_at(connect) as hypervisor:
         finished = []
-        for done in engine.apply(
-            hypervisor, declared, dry_run=dry_run is DryRun.server, selector=selector, progress=bar
-        ):
-            bar.clear()
-            code = max(code, _report(done, dry_run, quiet=output is not None))
-            finished.append(done)
+        with Count("applying", len(chosen)) as count:
+            passing = engine.apply(
+                hypervisor, declared, dry_run=dry_run is DryRun.server, selector=selector, progress=count
+            )
+            for each in chosen:
+                count.begin(each.ref)
+                done = next(passing)
+                if output is None or done.error is not None or (done.result is not None and done.result.notes):
+                    count.clear()
+                code = max(code, _report(done, dry_run, quiet=output is not None))
+                finished.append(done)
+            # It ends by itself, and keeps then what it found out.
+            next(passing, None)
         if output is not None:
             applied = [done for done in finished if done.error is None]
             _show(engine.objects(hypervisor, applied, dry_run=dry_run is DryRun.server), output)

@@ -34,6 +34,7 @@ def clone(
       virtctl clone web-1 web-2
       virtctl clone vm golden test-1 --linked
     """
+    from executor.cli.progress import Bar
     from executor.engine.cloning import clone as engine
     from executor.engine.store import Guest
 
@@ -42,7 +43,8 @@ def clone(
         domain = find(hypervisor, name, namespace)
         mark = mark_of(domain)
         where = mark.namespace if mark is not None else namespace or DEFAULT_NAMESPACE
-        made = engine(hypervisor, Guest(domain, mark), new, namespace=where, linked=linked)
+        with Bar(new) as told:
+            made = engine(hypervisor, Guest(domain, mark), new, namespace=where, linked=linked, progress=told)
     typer.echo(f"virtualmachine/{new} created")
     for note in made.notes:
         messages.note(f"virtualmachine/{new}: {note}")

@@ -10,10 +10,11 @@ import typer
 
 from executor.cli import messages
 from executor.cli.declared import Files, Recursive, load
-from executor.cli.targets import Connect, Namespace, hypervisor_at
+from executor.cli.targets import Connect, Namespace, Selector, hypervisor_at
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
+    from executor.cli.progress import Count
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.plan.domain import Difference
@@ -22,7 +23,11 @@ SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
 
 def diff(
-    filename: Files = None, recursive: Recursive = False, namespace: Namespace = None, connect: Connect = ""
+    filename: Files = None,
+    recursive: Recursive = False,
+    namespace: Namespace = None,
+    selector: Selector = "",
+    connect: Connect = "",
 ) -> None:
     """Show where the node is not what files say.
 
@@ -34,31 +39,38 @@ def diff(
     \b
     Examples:
       virtctl diff -f web-1.yaml
-      virtctl diff -f estate/ -R
+      virtctl diff -f estate/ -R -l app=web
     """
     if not filename:
         raise typer.BadParameter("name files with -f")
     code = SAME
     try:
         declared = load(filename, namespace, recursive)
+        from executor.cli.progress import Count
         from executor.engine import apply as engine
 
         engine.check(declared)
         with hypervisor_at(connect) as hypervisor:
-            for each in engine.ordered(declared):
-                code = max(code, _one(hypervisor, each, declared))
+            chosen = engine.selected(declared, selector)
+            with Count("comparing", len(chosen)) as count:
+                for each in chosen:
+                    count.begin(each.ref)
+                    code = max(code, _one(hypervisor, each, declared, count))
     except KubevmmError as error:
         messages.failure(error)
         code = TROUBLE
     raise typer.Exit(code)
 
 
-def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations) -> int:
+def _one(hypervisor: Hypervisor, each: Declared, declared: Declarations, count: Count) -> int:
     try:
         found = _differences(hypervisor, each, declared)
     except KubevmmError as error:
+        count.clear()
         messages.failure(error)
         return TROUBLE
+    if found != []:
+        count.clear()
     if not isinstance(found, list) and found is not None:
         messages.note(f"{each.ref}: left out, it is for the node {found}")
         return SAME

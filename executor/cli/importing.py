@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import contextmanager
 from itertools import chain
@@ -13,6 +12,7 @@ from analyser.importer.run import Request, run
 from analyser.names import object_name
 from analyser.report.table import show
 from executor.cli import messages
+from executor.cli.progress import shown
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -78,16 +78,14 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
     columns = (
         TextColumn("{task.completed} files"),
         BarColumn(),
         TextColumn("{task.fields[failed]} failed"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with shown(*columns) as bar:
         task = bar.add_task("import", total=None, failed=0)
         yield lambda done, failed: bar.update(task, completed=done, failed=failed)

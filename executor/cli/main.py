@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from executor.cli import messages
+from executor.cli.targets import Namespace
 from executor.cli.verbs import Verbs
 from executor.cli.version import version as show_version
 from schemas.errors import KubevmmError
@@ -39,6 +40,8 @@ def _root(
     version: Annotated[  # noqa: ARG001  (its callback has acted)
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=show_version_if)
     ] = False,
+    namespace: Namespace = None,
+    connect: Annotated[str, typer.Option("-c", "--connect", metavar="URI", help="The libvirt to talk to.")] = "",
     context: Annotated[
         str, typer.Option("--context", metavar="NAME", help="Talk to this cluster, as `kubectl virt` does.")
     ] = "",
@@ -47,7 +50,10 @@ def _root(
     ] = "",
 ) -> None:
     """libvirt XML to typed Kubernetes YAML and back; libvirt guests, declared."""  # noqa: D403  (its name)
-    given = {"context": context, "kubeconfig": kubeconfig}
+    if connect:
+        # What the verbs look for, where it does not stand behind them.
+        os.environ["LIBVIRT_DEFAULT_URI"] = connect
+    given = {"namespace": namespace, "context": context, "kubeconfig": kubeconfig}
     handed_on(ctx, {name: value for name, value in given.items() if value})
 
 

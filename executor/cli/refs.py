@@ -22,7 +22,7 @@ def parse(words: Sequence[str], *, bare: str = "", every: Sequence[str] = ()) ->
     """
     from executor.engine.objects import KINDS, OF_CLUSTERS, kind_of
 
-    known = ", ".join(kind.short for kind in KINDS[:6])
+    known = ", ".join(kind.short for kind in KINDS if kind.name not in OF_CLUSTERS)
     if any("/" in word for word in words):
         out: dict[str, tuple[str, ...]] = {}
         for word in words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, mark_of, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, mark_of, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def release(
-    name: Names = None, selector: Labels = "", every: Every = False, namespace: Namespace = None, connect: Connect = ""
+    name: Names = None,
+    selector: Labels = "",
+    every: Every = False,
+    all_namespaces: AllNamespaces = False,
+    namespace: Namespace = None,
+    connect: Connect = "",
 ) -> None:
     """Give guests back to plain libvirt, as they are.
 
@@ -34,4 +39,4 @@ def release(
         ownership.release(hypervisor, guest)
         return "released"
 
-    raise on_each(name, namespace, connect, act, selector=selector, every=every)
+    raise on_each(name, namespace, connect, act, selector=selector, every=every, all_namespaces=all_namespaces)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from executor.cli.durations import Timeout, seconds
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -27,6 +27,7 @@ def restart(
     timeout: Timeout = 120.0,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -47,4 +48,4 @@ def restart(
         with started_by_hand(domain, stops_first=True):
             return life.restart(hypervisor, domain, force=force, grace=grace_period, timeout=timeout)
 
-    raise on_each(names, namespace, connect, act, selector=selector, every=every)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every, all_namespaces=all_namespaces)

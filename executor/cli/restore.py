@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 
 def restore(
@@ -18,6 +18,7 @@ def restore(
     ] = False,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -37,4 +38,5 @@ def restore(
         lambda _, domain: life.discard(domain) if discard else life.restore(domain, paused=paused),
         selector=selector,
         every=every,
+        all_namespaces=all_namespaces,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 
 def resume(
@@ -10,6 +10,7 @@ def resume(
     *,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -21,4 +22,12 @@ def resume(
     """
     from executor.node import life
 
-    raise on_each(names, namespace, connect, lambda _, domain: life.resume(domain), selector=selector, every=every)
+    raise on_each(
+        names,
+        namespace,
+        connect,
+        lambda _, domain: life.resume(domain),
+        selector=selector,
+        every=every,
+        all_namespaces=all_namespaces,
+    )

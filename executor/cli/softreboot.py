@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 
 def softreboot(
@@ -10,6 +10,7 @@ def softreboot(
     *,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -23,4 +24,12 @@ def softreboot(
     """
     from executor.node import life
 
-    raise on_each(names, namespace, connect, lambda _, domain: life.soft_reboot(domain), selector=selector, every=every)
+    raise on_each(
+        names,
+        namespace,
+        connect,
+        lambda _, domain: life.soft_reboot(domain),
+        selector=selector,
+        every=every,
+        all_namespaces=all_namespaces,
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from executor.cli import messages
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -23,6 +23,7 @@ def start(
     ] = False,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -50,4 +51,4 @@ def start(
                 messages.note(f"{domain.name}: {against}; it runs until `virtctl stop`, or until that changes")
             return life.start(domain, paused=paused, forget_saved=discard_saved)
 
-    raise on_each(names, namespace, connect, act, selector=selector, every=every)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every, all_namespaces=all_namespaces)

@@ -8,7 +8,7 @@ import typer
 
 from executor.cli import messages
 from executor.cli.durations import Timeout, Wait, seconds
-from executor.cli.targets import Connect, Every, Labels, Names, Namespace, on_each
+from executor.cli.targets import AllNamespaces, Connect, Every, Labels, Names, Namespace, on_each
 
 if TYPE_CHECKING:
     from executor.hypervisor.domain import Domain
@@ -29,6 +29,7 @@ def stop(
     timeout: Timeout = 120.0,
     selector: Labels = "",
     every: Every = False,
+    all_namespaces: AllNamespaces = False,
     namespace: Namespace = None,
     connect: Connect = "",
 ) -> None:
@@ -55,4 +56,4 @@ def stop(
             messages.note(f"{domain.name}: {against}; it stays stopped until `virtctl start`, or until that changes")
         return life.stop(hypervisor, domain, force=force, grace=grace_period, wait=wait, timeout=timeout)
 
-    raise on_each(names, namespace, connect, act, selector=selector, every=every)
+    raise on_each(names, namespace, connect, act, selector=selector, every=every, all_namespaces=all_namespaces)

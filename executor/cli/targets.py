@@ -56,6 +56,9 @@ Selector: TypeAlias = Annotated[
     str, typer.Option("-l", "--selector", parser=_selector, metavar="LABELS", help="As app=web,tier!=db.")
 ]
 Every: TypeAlias = Annotated[bool, typer.Option("--all", help="In place of names: all managed ones of the namespace.")]
+AllNamespaces: TypeAlias = Annotated[
+    bool, typer.Option("-A", "--all-namespaces", help="With -l or --all: of all namespaces.")
+]
 Connect: TypeAlias = Annotated[
     str,
     typer.Option("-c", "--connect", metavar="URI", envvar="LIBVIRT_DEFAULT_URI", help="The libvirt to talk to."),
@@ -151,6 +154,8 @@ def find(hypervisor: Hypervisor, name: str, namespace: str | None = None) -> Dom
     hint = (
         f"there is {', '.join(sorted(elsewhere))}" if elsewhere else "`virtctl get vm -A --unmanaged` lists the guests"
     )
+    if name.lower() in _KINDS:
+        hint = f"a name is missing behind {name}, or -l, or --all"
     if unmarked is not None:
         hint = f"there is a guest {name} without a namespace: leave out -n"
     raise NotFound(f"no virtual machine {name}{where}", hint=hint)
@@ -175,30 +180,35 @@ def on_each(
     *,
     selector: str = "",
     every: bool = False,
+    all_namespaces: bool = False,
 ) -> typer.Exit:
     """Do *act* to each guest that *words* name, and print the word that it returns; return how to leave.
 
-    In place of names *selector* and *every* choose from the managed guests of the namespace. Several are worked on at
-    once. What fails is said, and the others are done all the same.
+    In place of names *selector* and *every* choose from the managed guests of the namespace, or of *all_namespaces*.
+    Several are worked on at once. What fails is said, and the others are done all the same.
     """
     from executor.engine.together import together
 
     many = bool(selector) or every
+    if all_namespaces and not many:
+        raise typer.BadParameter("--all-namespaces goes with --all or -l: a name is in one namespace")
     wanted = _named(words or (), many)
+    where = None if all_namespaces else namespace or DEFAULT_NAMESPACE
     code = 0
     with hypervisor_at(uri) as hypervisor:
-        chosen = _chosen(hypervisor, namespace or DEFAULT_NAMESPACE, selector) if many else {}
+        chosen = _chosen(hypervisor, where, selector) if many else []
         if many and not chosen:
-            messages.note(f"nothing found in the namespace {namespace or DEFAULT_NAMESPACE}")
+            messages.note("nothing found" + (f" in the namespace {where}" if where is not None else ""))
 
-        def one(name: str) -> str | KubevmmError:
+        def one(found: tuple[str, Domain | None]) -> str | KubevmmError:
+            name, domain = found
             try:
-                return act(hypervisor, chosen[name] if many else find(hypervisor, name, namespace))
+                return act(hypervisor, domain or find(hypervisor, name, namespace))
             except KubevmmError as error:
                 return error
 
-        todo = list(chosen) if many else wanted
-        for name, done in zip(todo, together(todo, one), strict=True):
+        todo = chosen or [(name, None) for name in wanted]
+        for (name, _), done in zip(todo, together(todo, one), strict=True):
             if isinstance(done, KubevmmError):
                 messages.failure(done)
                 code = 1
@@ -218,16 +228,19 @@ def _named(words: Sequence[str], many: bool) -> list[str]:
     return names(words)
 
 
-def _chosen(hypervisor: Hypervisor, namespace: str, selector: str) -> dict[str, Domain]:
+def _chosen(hypervisor: Hypervisor, namespace: str | None, selector: str) -> list[tuple[str, Domain | None]]:
+    """Return the managed guests of *namespace*, or of all, whose labels are as *selector* says, by their names."""
     from executor.engine import store
     from executor.engine.objects import labels_of, selected
 
     found = {
-        guest.ref.name: guest.domain
+        guest.ref: guest.domain
         for guest, _ in store.guests(hypervisor, brief=True)
-        if guest.mark is not None and guest.ref.namespace == namespace and selected(labels_of(guest.object), selector)
+        if guest.mark is not None
+        and namespace in (None, guest.ref.namespace)
+        and selected(labels_of(guest.object), selector)
     }
-    return dict(sorted(found.items()))
+    return [(ref.name, found[ref]) for ref in sorted(found)]
 
 
 def without_kind(words: Sequence[str]) -> list[str]:

@@ -97,6 +97,12 @@ def _flags(made: Any, args: Sequence[str]) -> Iterator[str]:
 class Group(TyperGroup):
     """A verb with verbs of its own, each shown with the whole first paragraph of its help."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the verb that is the first of *args*; it gets what was given before this one, too."""
+        if ctx.default_map:
+            ctx.default_map = dict.fromkeys(self.commands, ctx.default_map)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  (click gives it)
         """Write the verbs."""
         with formatter.section("Verbs"):

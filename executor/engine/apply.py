@@ -140,7 +140,7 @@ def one(
     if each.ref.kind in definitions.KINDS:
         return definitions.apply(hypervisor, each, declared, dry_run=dry_run)
     if each.ref.kind == disks.KIND:
-        return disks.apply(hypervisor, each, declared, dry_run=dry_run)
+        return disks.apply(hypervisor, each, declared, dry_run=dry_run, progress=progress)
     if each.ref.kind == images.KIND:
         return images.apply(hypervisor, each, declared, dry_run=dry_run, progress=progress)
     if each.ref.kind == snapshots.KIND:

@@ -26,6 +26,7 @@ from schemas.errors import KubevmmError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from executor.engine.landing import Progress
     from executor.engine.store import Guest
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.volumes import Volume
@@ -42,11 +43,19 @@ class Cloned:
     notes: tuple[str, ...] = ()
 
 
-def clone(hypervisor: Hypervisor, guest: Guest, name: str, *, namespace: str, linked: bool = False) -> Cloned:
+def clone(
+    hypervisor: Hypervisor,
+    guest: Guest,
+    name: str,
+    *,
+    namespace: str,
+    linked: bool = False,
+    progress: Progress | None = None,
+) -> Cloned:
     """Make the guest *name* from *guest*, which must be off; an object in *namespace* where *guest* is one.
 
-    *linked* clones have the guest's volumes as their backing store. Raises KubevmmError, leaving nothing behind;
-    what a kill leaves, the same call makes good.
+    *linked* clones have the guest's volumes as their backing store; *progress* is told how far the copies of others
+    are. Raises KubevmmError, leaving nothing behind; what a kill leaves, the same call makes good.
     """
     domain = guest.domain
     if object_name(name) != name:
@@ -77,7 +86,7 @@ def clone(hypervisor: Hypervisor, guest: Guest, name: str, *, namespace: str, li
     with keeping.alone(hypervisor, ref):
         try:
             for element, origin in found:
-                disk, volume = _disk(hypervisor, element, origin, ref, new, linked=linked)
+                disk, volume = _disk(hypervisor, element, origin, ref, new, progress, linked=linked)
                 made.append((disk, element, volume))
             for _, element, volume in made:
                 _point(element, volume, linked=linked)
@@ -121,10 +130,18 @@ def _written(hypervisor: Hypervisor, tree: Any, name: str) -> Iterator[tuple[Any
 
 
 def _disk(
-    hypervisor: Hypervisor, element: Any, origin: Origin, ref: Ref, new: str, *, linked: bool
+    hypervisor: Hypervisor,
+    element: Any,
+    origin: Origin,
+    ref: Ref,
+    new: str,
+    progress: Progress | None,
+    *,
+    linked: bool,
 ) -> tuple[Ref, Volume]:
     """Return the clone of a disk, an object of its own that `get` shows and `delete` deletes."""
     target = element.find("target").get("dev", "")
+    told = None if progress is None else lambda what, done, size: progress(f"{what} {target}", done, size)
     name = f"{new}-{target}{PurePosixPath(origin.volume.name).suffix if not linked else '.qcow2'}"
     form = "qcow2" if linked else origin.format
     disk = Ref(disks.KIND, ref.namespace, f"{ref.name}-{target}")
@@ -147,7 +164,7 @@ def _disk(
     declared = Declared(disk, obj, "virtctl clone")
     copied = None if linked else origin
     return disk, making.fill(
-        hypervisor, declared, origin.pool, document, copied, origin.capacity, guest=new,
+        hypervisor, declared, origin.pool, document, copied, origin.capacity, guest=new, progress=told,
         still=lambda: origins.check_still(hypervisor, origin.pool, origin.volume, disk),
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from schemas.errors import InputError, KubevmmError
 from schemas.table import table
 
 if TYPE_CHECKING:
+    from executor.engine.landing import Progress
     from executor.engine.origins import Origin
     from executor.engine.source import Declarations, Declared
     from executor.hypervisor.hypervisor import Hypervisor
@@ -93,15 +94,22 @@ def _check_same(declared: Declared, kept: state.Kept) -> None:
         )
 
 
-def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry_run: bool = False) -> Result:
-    """Make the volume, or let it grow. Raises KubevmmError where it is somebody else's, or would lose data.
+def apply(
+    hypervisor: Hypervisor,
+    declared: Declared,
+    every: Declarations,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Make the volume, or let it grow; *progress* is told how far a copy is.
 
-    Why it failed is kept for its status.
+    Raises KubevmmError where it is somebody else's, or would lose data. Why it failed is kept for its status.
     """
     try:
         case = look(hypervisor, declared, every, dry_run=dry_run)
         result = (
-            _make(hypervisor, case, every, dry_run=dry_run)
+            _make(hypervisor, case, every, progress, dry_run=dry_run)
             if case.volume is None
             else _change(hypervisor, case, dry_run=dry_run)
         )
@@ -115,7 +123,9 @@ def apply(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dr
     return result
 
 
-def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: bool) -> Result:
+def _make(
+    hypervisor: Hypervisor, case: Case, every: Declarations, progress: Progress | None, *, dry_run: bool
+) -> Result:
     declared, pool, spec = case.declared, case.pool, case.spec
     linked = (spec.get("source") or {}).get("clone") == "Linked"
     asked = volumes.capacity(spec)
@@ -135,7 +145,7 @@ def _make(hypervisor: Hypervisor, case: Case, every: Declarations, *, dry_run: b
     with keeping.alone(hypervisor, declared.ref):
         making.fill(
             hypervisor, declared, pool, document, None if linked else origin, size,
-            still=lambda: _origin(hypervisor, case, linked=linked),
+            still=lambda: _origin(hypervisor, case, linked=linked), progress=progress,
         )  # fmt: skip
     return Result(Outcome.CREATED)
 

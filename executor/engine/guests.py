@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import act, drive, overlays, power, resolve, seed, store, volumes
-from executor.hypervisor.errors import LibvirtError, OutOfStep
+from executor.hypervisor.errors import LibvirtError, OutOfStep, Unanswered
 from executor.plan import actions, actual
 from executor.plan import domain as planner
 from executor.plan import mark as marks
@@ -86,6 +86,9 @@ class Case:
         """Return where what is there is not what is wanted; nothing where there is nothing."""
         return planner.diff(self.goal, self.there, self.last) if self.there is not None else []
 
+
+LOOK_AGAIN: Final = 10.0
+"""Seconds after which a daemon looks whether the guest has done what it was asked for: no event tells of a vCPU."""
 
 _KEPT: Final = ("name", "namespace", "labels", "annotations", "uid")
 
@@ -195,7 +198,7 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
             grown = tuple(path for step in done[:at] if isinstance(step, actions.Define) for path in step.paths)
         again = replace(case, domain=domain, there=observe(domain))
         done = done[:at] + steps(again, defined=True)
-    _act(hypervisor, domain, case, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
+    asked = _act(hypervisor, domain, case, [step for step in done[at:] if not isinstance(step, actions.SetMark)])
     waits = _waits(done)
     if any(step.changes for step in done):
         left = planner.settle(case.goal, observe(domain), case.last, mark_for(case))
@@ -209,9 +212,8 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     )
     _sweep(hypervisor, domain, case)
     says = f"its definition says now what runs: {listed(grown)}" if grown else ""
-    notes = tuple(
-        note for note in (says, *waits, settled.note, *(case.seed.notes if case.seed is not None else ())) if note
-    )
+    of_seed = case.seed.notes if case.seed is not None else ()
+    notes = tuple(note for note in (says, *asked, *waits, settled.note, *of_seed) if note)
     if case.domain is None:
         outcome = Outcome.CREATED
     elif adopting:
@@ -219,7 +221,8 @@ def apply(hypervisor: Hypervisor, case: Case, *, daemon: bool = False) -> Result
     else:
         changed = any(step.changes for step in done) or settled.note or (case.seed is not None and case.seed.write)
         outcome = Outcome.CONFIGURED if changed else Outcome.UNCHANGED
-    return Result(outcome, notes, settled.wait, settled.held, _drift(case))
+    wait = min(settled.wait or LOOK_AGAIN, LOOK_AGAIN) if asked else settled.wait
+    return Result(outcome, notes, wait, settled.held, _drift(case))
 
 
 def _drift(case: Case) -> tuple[str, ...]:
@@ -228,17 +231,22 @@ def _drift(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.path for each in case.differences() if each.cause is Cause.OUTSIDE))
 
 
-def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.Action]) -> None:
+def _act(hypervisor: Hypervisor, domain: Domain, case: Case, live: list[actions.Action]) -> list[str]:
+    """Change the running guest; return what it was asked for and has not done yet, in words."""
+    asked = []
     for step in live:
+        # What is not done is in the definition, and is noted to wait for the guest's next start.
         try:
             act.run(hypervisor, domain, [step])
         except OutOfStep:
-            # It is in the definition; what runs is noted to wait for its next start.
             continue
+        except Unanswered:
+            asked.append(f"the guest has not done its part yet: {step.describe()}")
         except LibvirtError:
             # A guest that has its CD mounted does not let go of it: its next start brings the new one.
             if case.seed is None or not isinstance(step, actions.UpdateDevice) or case.seed.path not in step.xml:
                 raise
+    return asked
 
 
 def _sweep(hypervisor: Hypervisor, domain: Domain, case: Case) -> None:

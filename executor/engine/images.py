@@ -88,7 +88,7 @@ def _apply(
         return Result(Outcome.CREATED)
     with keeping.alone(hypervisor, declared.ref):
         if "diskRef" in source:
-            _copy(hypervisor, declared, missing, name)
+            _copy(hypervisor, declared, missing, name, progress)
         else:
             _bring(hypervisor, declared, every, missing, name, content, progress)
     keeping.forget_note(hypervisor, declared.ref)
@@ -261,7 +261,9 @@ def _judge(declared: Declared, file: BinaryIO, progress: Progress | None) -> tup
     return header, digests
 
 
-def _copy(hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name: str) -> None:
+def _copy(
+    hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name: str, progress: Progress | None
+) -> None:
     """Make the image from a disk, as it is now."""
     spec = declared.object.get("spec") or {}
     if spec.get("checksum"):
@@ -273,7 +275,7 @@ def _copy(hypervisor: Hypervisor, declared: Declared, missing: list[Pool], name:
         facts = _begin(hypervisor, declared, pool, name)
         try:
             document = volumes.new(spec, name, origin.capacity, origin.format, pool)
-            volume = landing.made(pool, document, origin.volume)
+            volume = landing.made(pool, document, origin.volume, progress)
         except KubevmmError as error:
             _failed(hypervisor, pool, name, error)
             raise

@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from executor.engine import volumes
+from executor.engine import copying, volumes
 from executor.storage import qcow2
 from executor.storage.checksum import Digests
 from executor.storage.headers import Head, Refused
@@ -53,18 +53,17 @@ def land(pool: Pool, spec: Mapping[str, Any], name: str, judged: Judged, progres
         _fill(pool, part, judged, progress)
         form = _final_format(pool, judged.header)
         document = volumes.new(spec, name, judged.header.virtual_size, form, pool)
-        if progress is not None:
-            progress("making", 0, None)
-        return made(pool, document, part)
+        return made(pool, document, part, progress)
     finally:
         # Also where it failed, or somebody lost patience; a kill leaves it to the next pass.
         with contextlib.suppress(KubevmmError):
             part.delete()
 
 
-def made(pool: Pool, document: dict[str, Any], source: Volume) -> Volume:
+def made(pool: Pool, document: dict[str, Any], source: Volume, progress: Progress | None) -> Volume:
     """Return the volume *document* of *pool*, a copy of *source* that stands alone. Raises KubevmmError."""
-    volume = pool.create_volume(volumes.xml(document), source=source)
+    with copying.told(pool, str(document["name"]), source, progress):
+        volume = pool.create_volume(volumes.xml(document), source=source)
     try:
         pool.settle()
         _check_made(volume, ((document.get("target") or {}).get("format") or {}).get("type") or "raw")

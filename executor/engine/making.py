@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from executor.engine import state, usage, volumes
+from executor.engine import copying, state, usage, volumes
 from executor.engine.guests import now
 from executor.engine.source import Declared
 from executor.hypervisor.errors import Conflict
@@ -13,6 +13,7 @@ from schemas.errors import KubevmmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from executor.engine.landing import Progress
     from executor.engine.objects import Ref
     from executor.engine.origins import Origin
     from executor.hypervisor.hypervisor import Hypervisor
@@ -30,12 +31,13 @@ def fill(
     *,
     guest: str = "",
     still: Callable[[], object] = lambda: None,
+    progress: Progress | None = None,
 ) -> Volume:
     """Make the volume *document* of *size* bytes, a copy of *copied* if given, as *declared*'s; return it.
 
     That it is whole is written down last: what a kill leaves is made anew. For a *guest* that is to be made with it
     that is left to `whole`. A guest that would write to *copied* is not started from when that is noted on; *still* is
-    called then, and raises where one runs already. Raises KubevmmError.
+    called then, and raises where one runs already. *progress* is told how far a copy is. Raises KubevmmError.
     """
     name = str(document["name"])
     key = volumes.key(pool, name)
@@ -51,9 +53,11 @@ def fill(
             hint="take another name, or delete what is there",
         )
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
+    source = copied.volume if copied is not None else None
     try:
         still()
-        volume = pool.create_volume(volumes.xml(document), source=copied.volume if copied is not None else None)
+        with copying.told(pool, name, source, progress):
+            volume = pool.create_volume(volumes.xml(document), source=source)
     except KubevmmError as error:
         if nothing_left(pool, (name,), error):
             state.forget(hypervisor, volumes.DISK, key)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from analyser.names import GROUP, object_name
-from executor.engine import held, runs, seed, snapshots, store
+from executor.engine import held, respelling, runs, seed, snapshots, store
 from executor.engine.guests import now, observe
 from executor.engine.objects import Ref
 from executor.hypervisor.errors import Conflict, LibvirtError, NotFound, WrongState
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from executor.hypervisor.hypervisor import Hypervisor
 
 _EMPTY: Final = "\n  <metadata/>\n"
-
-_CONTROLLER: Final = re.compile(r" *<controller type='[\w-]+' index='\d+'/>\n")
-"""A controller of which nothing is said, so that nothing is lost where libvirt adds it by itself."""
 
 ADOPTED: Final = "kubevmm.io/adopted"
 """The annotation of objects that nobody has applied yet."""
@@ -92,8 +88,7 @@ def release(hypervisor: Hypervisor, guest: Guest) -> None:
     """Take our mark off *guest*: its definition is as it was before, and it is plain libvirt's.
 
     Where there was no metadata, libvirt leaves an empty element behind; the definition loses it too, what runs keeps it
-    until its next start. To lose it takes a definition anew, at which libvirt may put a device elsewhere in its list
-    that it placed by other rules the first time: as it does by itself when it is started anew. What can be put back is.
+    until its next start. To lose it takes a definition anew, which `respelling` has libvirt print as it was.
     """
     domain = guest.domain
     held.release(domain)
@@ -105,27 +100,7 @@ def release(hypervisor: Hypervisor, guest: Guest) -> None:
     if _EMPTY in text:
         # It means nothing, so that a definition that libvirt would no longer take keeps it.
         with contextlib.suppress(LibvirtError):
-            _define(hypervisor, domain, text.replace(_EMPTY, "\n", 1))
-
-
-def _define(hypervisor: Hypervisor, domain: Domain, text: str) -> None:
-    """Define *domain* as *text*, which is libvirt's own, so that libvirt says just that of it, if it can be had to."""
-
-    def made(wanted: str) -> str:
-        hypervisor.domains.define(wanted)
-        return domain.xml(inactive=True, secure=True)
-
-    found = made(text)
-    if found == text or sorted(found.splitlines()) != sorted(text.splitlines()):
-        return
-    lines, places = text.splitlines(keepends=True), found.splitlines(keepends=True)
-    moved = {line for line, there in zip(lines, places, strict=True) if line != there and _CONTROLLER.fullmatch(line)}
-    for each in sorted(moved):
-        # One that a device asked for stood last; where it is left out, libvirt adds it there once more.
-        if made("".join(line for line in lines if line != each)) == text:
-            return
-    if moved:
-        made(text)
+            respelling.define(hypervisor, domain, text.replace(_EMPTY, "\n", 1))
 
 
 def delete(

@@ -57,6 +57,10 @@ class WrongState(Conflict):
     """It cannot be done in the state that it is in: to start what runs, to save what is stopped."""
 
 
+class Unanswered(Conflict):
+    """The guest was asked for something, and has not done it yet. It may still do it, and libvirt will know then."""
+
+
 class Invalid(LibvirtError):  # noqa: N818  (named for what happened, as the reconcilers read it)
     """The document or an argument means nothing to libvirt, whatever the state."""
 
@@ -160,6 +164,7 @@ _BY_WORDS: Final = (
         ),
         Conflict,
     ),
+    ({libvirt.VIR_ERR_OPERATION_TIMEOUT}, re.compile(r"\bunplug request timed out\b"), Unanswered),
     ({libvirt.VIR_ERR_CONFIG_UNSUPPORTED}, re.compile(r"\bnon unique alias\b"), Conflict),
     (
         {libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_FAILED},
@@ -187,9 +192,18 @@ _CODE_HINTS: Final[Mapping[str, str]] = {
 }
 
 
+_DISKS: Final = "with memory, all of the guest's disks must be qcow2, and one at least; `--disk-only` is for others"
+
 # Where a code's hint would be wrong: words, and the hint that is right.
 _WORD_HINTS: Final = (
     (re.compile(r"\bcannot acquire state change lock\b"), "somebody else is changing the same guest; try again"),
+    (re.compile(r"\binternal and full system snapshots require\b"), _DISKS),
+    (re.compile(r"\binternal snapshots? .*unsupported for storage type\b"), _DISKS),
+    (
+        re.compile(r"\bno domain snapshot with matching name\b"),
+        "`virtctl snapshot list NAME` shows those that there are",
+    ),
+    (re.compile(r"\bCannot access storage file\b"), "is that its path on the host, and may the hypervisor read it?"),
 )
 
 

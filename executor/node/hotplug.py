@@ -57,7 +57,10 @@ def change_media(domain: Domain, source: str | None, target: str | None, *, form
     """Put *source* into the CD or floppy drive *target* (None: the only one), or empty it; return the drive's name."""
     drives = [disk for disk in devices.disks(domain) if disk.device in {"cdrom", "floppy"}]
     if not drives:
-        raise NotFound(f"domain {domain.name}: it has no CD or floppy drive")
+        raise NotFound(
+            f"domain {domain.name}: it has no CD or floppy drive",
+            hint="`virtctl edit` gives it one, a disk with `device: cdrom`, for its next start",
+        )
     if target is None:
         if len(drives) != 1:
             have = ", ".join(disk.target for disk in drives)

@@ -83,6 +83,14 @@ HOTPLUG: dict[str, Hotplug] = {
 }  # fmt: skip
 
 
+KEEPS_VCPUS: frozenset[str] = frozenset({"qemu"})
+"""Types of domains whose running guests are asked for no vCPU back.
+
+QEMU's software emulation lets the guest's system give one up, and never tells libvirt, which then counts it for ever;
+when libvirt has started anew and plugs in another one, QEMU crashes, and the guest with it (7.2).
+"""
+
+
 def pluggable(kind: str, device: dict[str, Any]) -> bool:
     """Say whether *device*, an entry of the list *kind*, can be plugged and unplugged while the guest runs."""
     plug = HOTPLUG.get(kind, Hotplug()).plug

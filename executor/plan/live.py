@@ -80,7 +80,7 @@ class _Live:
         if entry is not None:
             old, new, _ = self.live.entries.get(path, (None, None, None))
             made = entry(old, new) if old or new else None
-            if made is None:
+            if made is None or (self.keeps_vcpus and any(_takes_vcpu(action) for action in made)):
                 self.waiting += [change.path for change in changes]
             else:
                 for action in made:
@@ -120,10 +120,17 @@ class _Live:
             self.waiting.append(change.path)
         if count.__class__ is int and most.__class__ is int and count <= most:
             now = self.actual["vcpu"].get("current", most)
-            if count != now and not any(isinstance(each, actions.SetVcpus) for _, each in self.found):
+            if count < now and self.keeps_vcpus:
+                self.waiting.append(change.path)
+            elif count != now and not any(isinstance(each, actions.SetVcpus) for _, each in self.found):
                 self.add(change.path, actions.SetVcpus(count))
         elif change.path[-1] == "current":
             self.waiting.append(change.path)
+
+    @property
+    def keeps_vcpus(self) -> bool:
+        """Whether the guest is asked for no vCPU back."""
+        return self.actual.get("type") in hotplug.KEEPS_VCPUS
 
     def iothreads(self, change: Change) -> None:
         """Plan another number of I/O threads, unless the spec names them one by one."""
@@ -270,6 +277,10 @@ class _Live:
             out.append((_STEPS.index(type(action)), (1 if detach else -1) if controller else 0, action))
         out += [(_STEPS.index(kind), 0, kind(_joined(values))) for kind, values in merged.items()]
         return [action for _, _, action in sorted(out, key=lambda each: each[:2])]
+
+
+def _takes_vcpu(action: actions.Action) -> bool:
+    return isinstance(action, actions.SetVcpu) and not action.enabled
 
 
 def _joined(values: list[tuple[str, int | str]]) -> actions.Parameters:

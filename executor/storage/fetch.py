@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from executor.storage.partial import Partial
 
 PIECE: Final = 1 << 20
+LONGEST: Final = 256
+"""Characters of a validator."""
+
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
 _PARTIAL, _BAD_RANGE = 206, 416
 # What may pass by itself.
@@ -195,8 +198,11 @@ def _copy(
 
 
 def _validator(answer: Any) -> str:
+    """Return what tells this version of the file from another; empty where the server says nothing that will do."""
     tag = str(answer.headers.get("ETag", ""))
-    return tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
+    found = tag if tag and not tag.startswith("W/") else str(answer.headers.get("Last-Modified", ""))
+    # It goes into a header of ours.
+    return found if found.isascii() and found.isprintable() and len(found) <= LONGEST else ""
 
 
 def _why(error: Exception) -> str:

@@ -48,3 +48,13 @@ def test_what_is_not_there_yet_is_a_difference(tmp_path: Path) -> None:
     path.write_text(vm("web-9"))
     done = virtctl("diff", "-f", path, "--connect", "test:///default")
     assert (done.returncode, lines(done.stdout)) == (1, ["  + virtualmachine/web-9: is not there yet"])
+
+
+@pytest.mark.libvirt
+def test_only_what_has_the_labels_is_compared(tmp_path: Path) -> None:
+    path = tmp_path / "objects.yaml"
+    path.write_text(
+        "---\n".join([vm("web-8", metadata="labels: {app: db}"), vm("web-9", metadata="labels: {app: web}")])
+    )
+    done = virtctl("diff", "-f", path, "-l", "app=web", "--connect", "test:///default")
+    assert lines(done.stdout) == ["  + virtualmachine/web-9: is not there yet"]

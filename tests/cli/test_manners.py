@@ -250,3 +250,21 @@ def test_completion_can_be_shown_and_installed(tmp_path: Path, shell: str) -> No
         assert done.returncode == 0, done.stderr
     shown = [path for path in tmp_path.rglob("*") if path.is_file() and b"_VIRTCTL_COMPLETE" in path.read_bytes()]
     assert shown
+
+
+BEFORE = {
+    "a verb": (["get", "vmnode", "-o", "name"], "virtualmachinenode/"),
+    "a verb of a verb": (["disk", "list", "test"], "no virtual machine test in namespace shop"),
+    "a verb that says it itself": (
+        ["disk", "list", "test", "-n", "other"],
+        "no virtual machine test in namespace other",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE)
+def test_namespace_and_libvirt_may_stand_before_the_verb(case: str) -> None:
+    words, said = BEFORE[case]
+    # What stands there goes before what the environment says.
+    done = virtctl("-n", "shop", "-c", "test:///default", *words, env={"LIBVIRT_DEFAULT_URI": "test:///nosuch"})
+    assert said in (done.stdout + done.stderr).decode()

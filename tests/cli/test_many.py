@@ -64,6 +64,11 @@ def test_power_verbs_choose_by_labels_in_the_namespace(run: Run) -> None:
     assert lines(run("resume", "--all", "-n", "shop", code=1).stdout) == said("a resumed", "b resumed")
     assert lines(run("stop", "vm", *web, "--force").stdout) == said("a stopped by force", "b stopped by force")
     assert lines(run("release", "-l", "app!=web", "-n", "shop").stdout) == said("c released")
+    both = run("start", "-l", "app=web", "-A")
+    assert sorted(lines(both.stdout)) == said("a started", "a started", "b started")
+    assert sorted(lines(run("stop", "--all", "-A", "--force").stdout)) == said(
+        "a stopped by force", "a stopped by force", "b stopped by force"
+    )
     nothing = run("start", "-l", "app=nosuch", "-n", "shop")
     assert (nothing.stdout, nothing.stderr) == (b"", b"nothing found in the namespace shop\n")
     left = run("get", "vm", "-A", "-o", "name")
@@ -76,6 +81,7 @@ WRONG = {
     "neither": ["pause", "-n", "shop"],
     "no selector": ["reset", "-l", "a b"],
     "a namespace of everything": ["delete", "vm", "a", "-A"],
+    "all namespaces of a name": ["stop", "vm", "a", "-A"],
     "two graces": ["delete", "vm", "a", "--now", "--force"],
 }
 

@@ -10,8 +10,13 @@ from executor.engine import apply as engine
 from executor.engine import guests, ownership, source, store
 from executor.engine.listing import Query, listing, node_name
 from executor.engine.objects import Ref
+from executor.hypervisor.calls import hooked
+from executor.hypervisor.errors import Unanswered
+from executor.hypervisor.handle import Affect
+from executor.hypervisor.tuning import Tuning
 from schemas.errors import KubevmmError
 from tests.engine.objects import apply, recorded, vm
+from tests.hypervisor.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +66,36 @@ def test_what_the_spec_no_longer_says_goes(node: Hypervisor, write: Callable[...
     apply(node, write(vm(domain="title: Web\ndescription: Old")))
     apply(node, write(vm(domain="title: Web")))
     assert "<description>" not in store.find(node, WEB).domain.xml()
+
+
+def test_a_guest_that_has_not_let_go_yet_is_asked_once_and_looked_at_again(
+    node: Hypervisor, write: Callable[..., str]
+) -> None:
+    def has_not() -> None:
+        raise Unanswered("domain default_web-1: vcpu unplug request timed out")
+
+    two, one = (vm(spec="runStrategy: Always", domain=f"vcpu: {{value: 2, current: {n}}}") for n in (2, 1))
+    apply(node, write(two))
+    with hooked(Fault("before", 1, has_not, matching="setVcpusFlags")) as fault:
+        (done,) = engine.apply(node, source.read([write(one)]))
+        assert done.result is not None
+        assert done.result.outcome == "configured"
+        assert done.result.notes == (
+            "the guest has not done its part yet: set the number of vCPUs to 1",
+            "takes effect at the next start: vcpu.current",
+        )
+        assert done.result.wait is not None
+        # It is not asked each time.
+        assert recorded(node, write(one)) == (["virtualmachine/web-1 unchanged"], [])
+        assert [call.method for call in fault.changes].count("setVcpusFlags") == 1
+    status = listing(node, Query("VirtualMachine", names=("web-1",), detail=True)).objects[0]["status"]
+    assert status["pendingChanges"] == ["vcpu.current"]
+    # It lets go of it, later.
+    Tuning(store.find(node, WEB).domain).set_vcpus(1, Affect.LIVE)
+    assert apply(node, write(one)) == ["virtualmachine/web-1 configured"]
+    status = listing(node, Query("VirtualMachine", names=("web-1",), detail=True)).objects[0]["status"]
+    assert "pendingChanges" not in status
+    assert recorded(node, write(one)) == (["virtualmachine/web-1 unchanged"], [])
 
 
 def test_another_name_in_the_spec_renames_the_guest(node: Hypervisor, write: Callable[..., str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from executor.engine import ownership, store
 from executor.engine.listing import Query, listing
 from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
-from executor.hypervisor.errors import NotFound
+from executor.hypervisor.errors import Invalid, NotFound
 from schemas.errors import KubevmmError
 from tests.engine.objects import apply, vm
 
@@ -65,6 +66,45 @@ def test_release_gives_back_what_libvirt_added_where_it_was(node: Hypervisor, de
     domain = node.domains.define(text)
     before = domain.xml(inactive=True, secure=True)
     ref = ownership.adopt(node, "added", "default")
+    ownership.release(node, store.find(node, ref))
+    assert domain.xml(inactive=True, secure=True) == before
+
+
+SERIAL = "<serial type='pty'/>"
+DISKS = (
+    "<disk type='file'><source file='/a'/><target dev='hda'/></disk>"
+    "<disk type='file' device='cdrom'><source file='/b'/><target dev='hdb' bus='ide'/></disk>"
+    "<disk type='file' device='floppy'><source file='/c'/><target dev='fda'/></disk>"
+)
+CONSOLES = "<serial type='pty'/><console type='pty'><target type='virtio' port='0'/></console>"
+CACHE = (
+    "<cpu><numa><cell id='0' cpus='0' memory='65536'><cache level='1' associativity='none' policy='none'>"
+    "<size value='10' unit='KiB'/><line value='8' unit='B'/></cache></cell></numa></cpu>"
+)
+OTHERWISE = {
+    "disks whose bus libvirt knows by their names": (DISKS, ""),
+    "a console that libvirt puts before another": (CONSOLES, ""),
+    "a cache of which libvirt does not print what it asks for": ("", CACHE),
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_release_gives_back_what_libvirt_reads_otherwise_than_it_prints_it(node: Hypervisor, case: str) -> None:
+    devices, cpu = OTHERWISE[case]
+    text = (
+        "<domain type='test'><name>other</name><memory>65536</memory><os><type>hvm</type></os>"
+        f"{cpu}<devices>{devices}</devices></domain>"
+    )
+    domain = node.domains.define(text)
+    before = domain.xml(inactive=True, secure=True)
+    with contextlib.suppress(Invalid):
+        # That is what makes it a case.
+        node.domains.define(before)
+        assert domain.xml(inactive=True, secure=True) != before
+    domain.undefine()
+    domain = node.domains.define(text)
+    before = domain.xml(inactive=True, secure=True)
+    ref = ownership.adopt(node, "other", "default")
     ownership.release(node, store.find(node, ref))
     assert domain.xml(inactive=True, secure=True) == before
 

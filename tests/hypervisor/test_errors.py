@@ -16,6 +16,7 @@ from executor.hypervisor.errors import (
     LibvirtError,
     NotFound,
     OperationFailed,
+    Unanswered,
     Unavailable,
     Unsupported,
     WrongState,
@@ -61,6 +62,7 @@ def test_a_guest_that_is_slow_is_told_apart_from_somebody_else_at_work(words: st
     error = translated(Raised(libvirt.VIR_ERR_OPERATION_TIMEOUT, words=words), subject="domain web-1", operation="x")
     assert error.transient
     assert said in str(error.hint)
+    assert isinstance(error, Unanswered) is ("unplug" in words)
 
 
 def test_every_code_of_the_installed_library_has_a_class() -> None:

@@ -46,6 +46,7 @@ CASES = {
         [("current='2'", "current='3'")],
         [LIVE + "vcpu.current", "set the number of vCPUs to 3"],
     ),
+    "fewer vCPUs": ([("current='2'", "current='1'")], [LIVE + "vcpu.current", "set the number of vCPUs to 1"]),
     "maximum of vCPUs": ([("'2'>4</vcpu", "'2'>8</vcpu")], [LIVE + "vcpu.value", WAITS + "vcpu.value"]),
     "shares": ([("<shares>1024", "<shares>2048")], [LIVE + "cputune.shares", "set CPU time: cpu_shares=2048"]),
     "two parameters of one call": (
@@ -268,3 +269,28 @@ def test_what_frees_a_place_comes_before_what_takes_it() -> None:
     wanted, there, last = changed((FIRST_NIC, ""), ("<serial", NIC), ("<controller type='usb'", DISK))
     kinds = [type(action) for action in domain.plan(wanted, there, last)]
     assert kinds == [actions.Define, actions.DetachDevice, actions.AttachDevice, actions.AttachDevice]
+
+
+SINGLE = """<vcpus>
+    <vcpu id='0' enabled='yes' hotpluggable='no'/><vcpu id='1' enabled='yes' hotpluggable='yes'/>
+    <vcpu id='2' enabled='no' hotpluggable='yes'/><vcpu id='3' enabled='no' hotpluggable='yes'/>
+  </vcpus>
+  <iothreads>"""
+VCPUS = {
+    "more of them": ("current='2'", "current='3'", ["set the number of vCPUs to 3"]),
+    "fewer of them": ("current='2'", "current='1'", [WAITS + "vcpu.current"]),
+    "one by its number": ("'2' enabled='no'", "'2' enabled='yes'", ["switch vCPU 2 on"]),
+    "not one by its number": ("'1' enabled='yes'", "'1' enabled='no'", [WAITS + "vcpus.vcpus[1].enabled"]),
+}
+
+
+@pytest.mark.parametrize("case", VCPUS)
+def test_software_emulation_is_asked_for_no_vcpu_back(case: str) -> None:
+    old, new, expected = VCPUS[case]
+    before = DEFINITION.replace("type='kvm'", "type='qemu'").replace("<iothreads>", SINGLE, 1)
+    assert old in before
+    wanted = spec(before.replace(old, new))
+    running = before.replace("type='qemu'", "type='qemu' id='7'")
+    assert [
+        line for line in plan(wanted, ours(before, spec(before), running), spec(before)) if line in expected
+    ] == expected

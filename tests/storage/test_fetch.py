@@ -66,6 +66,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "a server without ranges": {"ranges": False},
     "a server without validators": {"etag": ""},
     "a weak validator": {"etag": 'W/"one"'},
+    "a validator that is none": {"etag": '"one"\r\n two'},
+    "a validator without end": {"etag": f'"{"x" * 1000}"'},
     "chunks": {"chunked": True},
 }
 

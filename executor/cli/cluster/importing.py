@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -16,6 +15,7 @@ from executor.cli import messages
 from executor.cli.cluster.estate import ORDER, Estate, Outcome, Piece, read
 from executor.cli.cluster.server import GUESTS, NODES, Server, ask
 from executor.cli.importing import imported
+from executor.cli.progress import shown
 from executor.cli.tables import table
 from kube.errors import Forbidden
 from kube.pages import Selection
@@ -116,14 +116,11 @@ class Tally:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-            self._shown = Progress(
+            self._shown = shown(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                 TextColumn("{task.fields[failed]} failed"), TimeRemainingColumn(),
-                console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))), transient=True,
-                redirect_stdout=False, redirect_stderr=False,
             )  # fmt: skip
             self._shown.add_task("apply", total=self._whole, failed=0)
             self._shown.start()
