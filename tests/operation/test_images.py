@@ -120,6 +120,7 @@ def test_another_node_of_a_shared_pool_takes_over_where_the_one_that_brings_an_i
     cluster.kubectl("wait", "vmpool/pool-both", "--for=condition=Ready", "--timeout=60s")
     first = cluster.get("vmpool", "pool-both")["status"]["executorNode"]
     other = next(name for name in executors if name != first)
+    site.cuts.append(1000)
     site.hold.clear()
     cluster.apply(image("base", site, ["pool-both"], checksum=f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"))
     eventually(lambda: bool(site.asked) and ("pool-both", first) in copies(cluster.find("vmimage", "base")))

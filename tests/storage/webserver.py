@@ -32,8 +32,6 @@ class Site:
     lies: list[str] = field(default_factory=list)
     """The validators that the first answers name, whichever they go by."""
     authorization: str = ""
-    hold: threading.Event = field(default_factory=threading.Event)
-    """Answers wait until it is set."""
     url: str = ""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
@@ -76,7 +74,6 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
-        site.hold.wait(60)
         cut = site.cuts.pop(0) if site.cuts else len(rest)
         sent = rest[:cut]
         if site.chunked:
