@@ -38,7 +38,7 @@ from controller.resources import (
 from kube.apply import apply
 from kube.client import Client
 from kube.credentials import StaticCredentials
-from kube.errors import ApiError, Conflict, NotFound
+from kube.errors import ApiError, Conflict, Forbidden, NotFound, Unauthorized
 from kube.object import Key, Object
 from kube.pages import EVERYTHING, Selection, pages
 from kube.resource import Resource
@@ -69,10 +69,13 @@ PATIENCE: Final = 240.0
 """Seconds that letting go may take; the Pod has a little more (``yamls/30-controller.yaml``)."""
 
 HESITATES: Final = 15.0
-"""Seconds to wait for the first definition to go, where the namespace goes: it may go alone."""
+"""Seconds to wait for the first definition to go, where the namespace goes or no answer comes: it may go alone."""
 
 AT_ONCE: Final = 16
 """Requests under way."""
+
+AFTER_FAILURE: Final = 0.5
+"""Seconds to wait after an answer that was none."""
 
 _ACCOUNTS: Final = Resource("", "v1", "ServiceAccount", "serviceaccounts")
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -168,28 +171,42 @@ class _Parting:
         self._client = client
         self._namespace = namespace
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._leaves = False
+        self._count = 0
 
     async def run(self) -> None:
-        """Go on until all definitions are gone. Raises an `ApiError`."""
-        began, leaves, count = time.monotonic(), False, 0
-        while await self._goes(NAMESPACES, self._namespace):
-            going = [kind for kind in KINDS if await self._goes(DEFINITIONS, f"{kind.plural}.{kind.group}")]
-            leaves = leaves or bool(going)
-            if not leaves and time.monotonic() - began > HESITATES:
-                return
-            done = 0
-            for kind in going:
-                with contextlib.suppress(NotFound):
-                    done += await self._let_go(kind, EVERYTHING, deleted=True)
-            if GUESTS in going:
-                done += await self._let_go(PODS, Selection(labels=LABEL), deleted=False)
-            count += done
-            if len(going) == len(KINDS) and not done and await self._gone():
-                break
-            if not done:
-                await asyncio.sleep(1)
-        if leaves:
-            logger.info("KubeVMM is being taken away: let go of %d objects; guests run on", count)
+        """Go on until all definitions are gone. Raises Forbidden or Unauthorized where the account itself is gone."""
+        began, more = time.monotonic(), True
+        while more and (self._leaves or time.monotonic() - began < HESITATES):
+            try:
+                more = await self._step()
+            except (Forbidden, Unauthorized):
+                raise
+            except ApiError as error:
+                # An API server that takes definitions away answers now and then that it is not ready for them.
+                logger.debug("once more: %s", error)
+                await asyncio.sleep(AFTER_FAILURE)
+        if self._leaves:
+            logger.info("KubeVMM is being taken away: let go of %d objects; guests run on", self._count)
+
+    async def _step(self) -> bool:
+        """Let go of what can be let go of now; return whether there may be more. Raises an `ApiError`."""
+        if not await self._goes(NAMESPACES, self._namespace):
+            return False
+        going = [kind for kind in KINDS if await self._goes(DEFINITIONS, f"{kind.plural}.{kind.group}")]
+        self._leaves = self._leaves or bool(going)
+        before = self._count
+        for kind in going:
+            with contextlib.suppress(NotFound):
+                await self._let_go(kind, EVERYTHING, deleted=True)
+        if GUESTS in going:
+            await self._let_go(PODS, Selection(labels=LABEL), deleted=False)
+        if self._count > before:
+            return True
+        if len(going) == len(KINDS) and await self._gone():
+            return False
+        await asyncio.sleep(1)
+        return True
 
     async def _goes(self, resource: Resource, name: str) -> bool:
         """Say whether what is called *name* is being deleted, or is gone."""
@@ -207,16 +224,13 @@ class _Parting:
                         return False
         return True
 
-    async def _let_go(self, resource: Resource, selection: Selection, *, deleted: bool) -> int:
-        """Take our finalizers from the objects, with *deleted* from those that are being deleted; return how many."""
-        count = 0
+    async def _let_go(self, resource: Resource, selection: Selection, *, deleted: bool) -> None:
+        """Take our finalizers from the objects, with *deleted* from those that are being deleted."""
         async for page in pages(self._client.session, resource, selection):
             held = [each for each in page.items if _ours(each) and (each.deleting or not deleted)]
             # Another controller may do the same: side by side, not one behind the other.
             random.shuffle(held)
             await asyncio.gather(*(self._free(resource, each) for each in held))
-            count += len(held)
-        return count
 
     async def _free(self, resource: Resource, found: Object) -> None:
         kept = [name for name in found.finalizers if not name.startswith(OURS)]
@@ -225,6 +239,7 @@ class _Parting:
             # What changed meanwhile is met again.
             with contextlib.suppress(NotFound, Conflict):
                 await self._client.patch(resource, found.key, {"metadata": metadata})
+                self._count += 1
 
 
 def _ours(found: Object) -> bool:
