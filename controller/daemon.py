@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from controller import guests, kinds, operations, replicasets
+from controller.farewell import Farewell
 from controller.pods import PAUSE
 from kube import configuration
 from kube.client import Client
@@ -55,6 +56,11 @@ async def _run(options: Options) -> None:
         kinds.add(manager, client, options.namespace, identity())
         operations.add(manager, client)
         replicasets.add(manager, client, identity())
+        farewell = Farewell(client, server, options.namespace)
+        manager.add(farewell.keep, leader_only=False)
         logger.info("started: API server %s", server.server)
-        await manager.run()
+        try:
+            await manager.run()
+        finally:
+            await farewell.part()
         logger.info("stopped")

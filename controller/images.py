@@ -16,7 +16,7 @@ from kube.conditions import condition
 from kube.object import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from controller.fleet import Fleet
     from kube.client import Client
@@ -93,21 +93,24 @@ class ImageReconciler:
             if pool is None:
                 out.failed.append(f"{name}: there is no such pool")
             else:
-                has = [there["nodeName"] for there in copies if there["pool"] == name and spread.claimed(there)]
-                nodes = self._nodes(pool, spec, has) if not node or is_shared(pool.decode()) else [node]
+                there = [each for each in copies if each["pool"] == name]
+                nodes = self._nodes(pool, spec, there) if not node or is_shared(pool.decode()) else [node]
                 out.wanted |= {(name, each) for each in nodes}
         return out
 
-    def _nodes(self, pool: Object, spec: Mapping[str, Any], has: list[str]) -> list[str]:
-        """Return the nodes that are to bring it into *pool*, of which those in *has* did or began to."""
+    def _nodes(self, pool: Object, spec: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return the nodes that are to bring it into *pool*; *there* is how it stands in that."""
         whole = pool.decode()
         status = whole.get("status") or {}
         if is_shared(whole):
-            # In one pool it is to be once, whoever brings it; and who did, knows it.
-            now = has or [status.get("executorNode") or ""]
-            return [name for name in now[:1] if name]
+            name = bringer(there, status.get("executorNode") or "", self._reports)
+            return [name] if name else []
         names = [each["nodeName"] for each in status.get("nodes") or () if each.get("desired")]
         return [name for name in names if (node := self._fleet.get(name)) is not None and fits(node.labels, spec)]
+
+    def _reports(self, name: str) -> bool:
+        node = self._fleet.get(name)
+        return node is not None and node.ready
 
     async def _leave(self, found: Object) -> None:
         if spread.FINALIZER not in found.finalizers:
@@ -130,6 +133,19 @@ class ImageReconciler:
         spread.tell(self._recorder, IMAGES, found, before, said)
         out = {"phase": "Terminating", "conditions": [said]}
         await apply_status(self._client, IMAGES, found, out, manager=MANAGER)
+
+
+def bringer(there: Iterable[Mapping[str, Any]], executor: str, reports: Callable[[str], bool]) -> str:
+    """Return the node that is to bring an image into a shared pool, where it is to be once; empty for none.
+
+    *there* are the pool's copies, *executor* takes care of the pool. It stays with whom it was given to, as long as
+    that *reports*; what is whole stays, whoever brought it; where a node is down that had only begun, another does it.
+    """
+    given = [each["nodeName"] for each in there if each.get("desired")]
+    whole = [each["nodeName"] for each in there if each.get("state") == "Ready"]
+    begun = [each["nodeName"] for each in there if spread.claimed(each)]
+    order = [*filter(reports, given), *whole, *filter(reports, [*begun, executor]), *given, *begun, executor]
+    return next(filter(None, order), "")
 
 
 def gather(found: Object, image: Mapping[str, Any], copies: Copies, fleet: Fleet) -> dict[str, Any]:

@@ -19,6 +19,12 @@ NODES: Final = Resource("kubevmm.io", "v1alpha1", "VirtualMachineNode", "virtual
 MACHINES: Final = Resource("", "v1", "Node", "nodes", namespaced=False)
 """Kubernetes' own Nodes, for their labels."""
 
+NAMESPACES: Final = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
+
+DEFINITIONS: Final = Resource(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+)
+
 PODS: Final = Resource("", "v1", "Pod", "pods")
 
 MANAGER: Final = "kubevmm-controller"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from controller.resources import GUESTS, IMAGES, NODES, POOLS
+from controller.resources import GUESTS, IMAGES, NAMESPACES, NODES, POOLS
 from kube.apply import apply
 from kube.builder import Builder
 from kube.errors import NotFound
@@ -43,6 +43,7 @@ MANAGER: Final = "kubevmm-controller"
 BY_NODE: Final = "secrets"
 _MARK: Final = b'ecretRef"'
 _OURS: Final = Selection(labels=NODE)
+_HOME: Final = Selection(fields=f"metadata.name={NAMESPACE}")
 
 
 class SecretsReconciler:
@@ -51,6 +52,7 @@ class SecretsReconciler:
     def __init__(self, manager: Manager, client: Client) -> None:
         self._client = client
         self._nodes = manager.cache(NODES)
+        self._home = manager.cache(NAMESPACES, _HOME)
         self._accounts = manager.cache(ACCOUNTS, Selection(namespace=NAMESPACE))
         self._roles = manager.cache(ROLES, _OURS)
         self._bindings = manager.cache(BINDINGS, _OURS)
@@ -91,7 +93,12 @@ class SecretsReconciler:
 
     async def _allow(self, node: str, namespace: str, names: list[str]) -> None:
         key = Key(namespace, PREFIX + node)
-        metadata = {"name": key.name, "namespace": namespace, "labels": {NODE: ""}}
+        metadata: dict[str, Any] = {"name": key.name, "namespace": namespace, "labels": {NODE: ""}}
+        home = self._home.get(Key("", NAMESPACE))
+        if home is not None:
+            # When all of KubeVMM is taken away, the garbage collector takes these.
+            owner = {"apiVersion": "v1", "kind": NAMESPACES.kind, "name": NAMESPACE, "uid": home.uid}
+            metadata["ownerReferences"] = [owner]
         rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": names, "verbs": ["get"]}]
         body: dict[str, Any] = {"metadata": metadata, "rules": rules}
         await apply(self._client, ROLES, body, manager=MANAGER, current=self._roles.get(key))

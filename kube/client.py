@@ -18,6 +18,7 @@ PATCHES = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
 }
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
 
 
@@ -34,6 +35,11 @@ class Client:
     async def get(self, resource: Resource, key: Key) -> Object:
         """Return the object as the API server has it now."""
         return decode(await self.session.request("GET", resource.path(key.namespace, key.name), urgent=self._urgent))
+
+    async def metadata(self, resource: Resource, key: Key) -> Object:
+        """Return the object's metadata alone, which of some kinds is a thousandth of it."""
+        path = resource.path(key.namespace, key.name)
+        return decode(await self.session.request("GET", path, accept=METADATA, urgent=self._urgent))
 
     async def list(self, resource: Resource, selection: Selection = EVERYTHING) -> list[Object]:
         """Return the objects that *selection* means, as the API server has them now."""

@@ -83,10 +83,11 @@ class Session:
         params: Mapping[str, str] | None = None,
         body: object = None,
         content_type: str = "application/json",
+        accept: str = "",
         timeout: float | None = None,  # noqa: ASYNC109  (retries within it are this method's own)
         urgent: bool = False,
     ) -> bytes:
-        """Send *body* (bytes as they are, anything else as JSON) and return the answer's bytes.
+        """Send *body* (bytes as they are, anything else as JSON) and return the answer: JSON, or as *accept* says.
 
         An *urgent* request does not wait for flow control. Raises an `ApiError`; `Unreachable` when there was no
         answer in *timeout* seconds (by default the session's).
@@ -97,6 +98,8 @@ class Session:
                 self._metrics.waited(waited)
         data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         headers = {"Content-Type": content_type} if data is not None else {}
+        if accept:
+            headers["Accept"] = accept
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout if timeout is None else timeout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from executor.cluster.resources import RESOURCES
@@ -18,6 +19,12 @@ _DEFINITIONS: Final = Resource(
 )
 
 
+_REMEMBERED: Final = 5.0
+"""Seconds for which it is known that a kind leaves: a definition that is being deleted does not come back."""
+
+_leaving: dict[str, float] = {}
+
+
 def kind_leaves(link: Link, kind: str) -> bool:
     """Say whether the definition of *kind* is being deleted, or is gone.
 
@@ -25,9 +32,15 @@ def kind_leaves(link: Link, kind: str) -> bool:
     is about to delete a guest.
     """
     resource = RESOURCES[kind]
-    try:
-        return link.call(link.client.get(_DEFINITIONS, Key("", f"{resource.plural}.{resource.group}"))).deleting
-    except NotFound:
+    if time.monotonic() < _leaving.get(kind, 0.0):
         return True
+    try:
+        key = Key("", f"{resource.plural}.{resource.group}")
+        leaves = link.call(link.client.metadata(_DEFINITIONS, key)).deleting
+    except NotFound:
+        leaves = True
     except ApiError as error:
         raise KubevmmError(f"whether {resource.plural} are to stay cannot be read: {error}") from None
+    if leaves:
+        _leaving[kind] = time.monotonic() + _REMEMBERED
+    return leaves

@@ -9,7 +9,7 @@ from executor.engine import landing, making, obtaining, origins, state, usage, v
 from executor.engine.guests import Outcome, Result, now
 from executor.engine.landing import Judged
 from executor.engine.objects import Ref
-from executor.hypervisor.errors import NotFound
+from executor.hypervisor.errors import Conflict, NotFound
 from executor.plan.domain import Difference
 from executor.plan.merge import Cause
 from executor.storage import checksum, localfile
@@ -125,14 +125,18 @@ def _missing(hypervisor: Hypervisor, declared: Declared, pools: list[Pool], name
         volume = volumes.find(pool, name)
         if kept is not None and not kept.new:
             _check_same(declared, kept)
-        if volume is None or (kept is not None and kept.new):
+        if volume is None or (kept is not None and kept.new) or (kept is None and landing.begun(pool, name)):
             missing.append(pool)
         elif kept is None and spec.get("source"):
-            raise KubevmmError(
-                f"{declared.ref}: the pool {pool.name} has a volume {name} already, which is not managed",
-                hint="without spec.source it is taken as it is",
-            )
+            raise _taken(declared, pool, name)
     return missing
+
+
+def _taken(declared: Declared, pool: Pool, name: str) -> KubevmmError:
+    return Conflict(
+        f"{declared.ref}: the pool {pool.name} has a volume {name} already, which is not managed",
+        hint="without spec.source it is taken as it is",
+    )
 
 
 def _check_same(declared: Declared, kept: state.Kept) -> None:
@@ -235,7 +239,11 @@ def _begin(hypervisor: Hypervisor, declared: Declared, pool: Pool, name: str) ->
     key = volumes.key(pool, name)
     before = state.load(hypervisor, KIND, key)
     pool.settle()
-    landing.discard(pool, name, whole=before is not None and before.new)
+    # Another node of a shared pool may have begun it, and be down.
+    unfinished = (before is not None and before.new) or landing.begun(pool, name)
+    if not unfinished and volumes.find(pool, name) is not None:
+        raise _taken(declared, pool, name)
+    landing.discard(pool, name, whole=unfinished)
     facts: dict[str, Any] = {"pool": pool.uuid, "volume": name}
     state.save(hypervisor, declared, key, active=False, new=True, facts=facts)
     return facts

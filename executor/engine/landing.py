@@ -85,6 +85,11 @@ def part_of(name: str) -> str:
     return name + _SUFFIX
 
 
+def begun(pool: Pool, name: str) -> bool:
+    """Say whether somebody began to bring the image and did not end: its own volume, if there is one, is not whole."""
+    return volumes.find(pool, part_of(name)) is not None
+
+
 def discard(pool: Pool, name: str, *, whole: bool) -> None:
     """Delete the part that an earlier try left; with *whole* also what it made of that, where nobody knows how far."""
     for each in (part_of(name), *([name] if whole else [])):

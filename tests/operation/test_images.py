@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from controller.images import bringer
 from tests.operation.conftest import eventually
-from tests.operation.nodes import executors, hypervisors, libvirtds, ready
+from tests.operation.nodes import die, executors, hypervisors, libvirtds, ready
 from tests.operation.test_disks import disk
 from tests.operation.test_pools import pool
 from tests.storage.webserver import Site, serving
@@ -109,6 +110,58 @@ def test_an_image_lands_where_a_disk_needs_it(cluster: Cluster, site: Site, tmp_
     cluster.kubectl("wait", "vmdisk/first", "--for=condition=Ready", "--timeout=60s")
     assert copies(cluster.get("vmimage", "asked")) == {("pool-a", "many-a"): "Ready"}
     assert not (tmp_path / "pool-b" / "asked").exists()
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["while it got it", "while it put it into the pool"])
+def test_another_node_of_a_shared_pool_takes_over_where_the_one_that_brings_an_image_is_down(
+    cluster: Cluster, executors: dict[str, Daemon], site: Site, tmp_path: Path, begun: bool
+) -> None:
+    cluster.apply(pool("pool-both", tmp_path / "pool-both", shared=True))
+    cluster.kubectl("wait", "vmpool/pool-both", "--for=condition=Ready", "--timeout=60s")
+    first = cluster.get("vmpool", "pool-both")["status"]["executorNode"]
+    other = next(name for name in executors if name != first)
+    site.cuts.append(1000)
+    site.hold.clear()
+    cluster.apply(image("base", site, ["pool-both"], checksum=f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"))
+    eventually(lambda: bool(site.asked) and ("pool-both", first) in copies(cluster.find("vmimage", "base")))
+    die(cluster, first, executors[first])
+    if begun:
+        for name in ("base", "base.kubevmm-part"):
+            (tmp_path / "pool-both" / name).write_bytes(CONTENT[:100])
+    site.hold.set()
+    eventually(
+        lambda: copies(cluster.find("vmimage", "base")).get(("pool-both", other)) == "Ready",
+        lambda: cluster.find("vmimage", "base"),
+    )
+    cluster.kubectl("wait", "vmimage/base", "--for=condition=Ready", "--timeout=60s")
+    assert (tmp_path / "pool-both" / "base").read_bytes() == CONTENT
+    assert not (tmp_path / "pool-both" / "base.kubevmm-part").exists()
+    # Who comes back leaves it as it is.
+    executors[first].start()
+    eventually(lambda: ready(cluster.find("vmnode", first))["status"] == "True")
+    assert ready(cluster.get("vmimage", "base"))["status"] == "True"
+    assert (tmp_path / "pool-both" / "base").read_bytes() == CONTENT
+    cluster.kubectl("delete", "vmimage", "base", "--timeout=60s")
+    assert not (tmp_path / "pool-both" / "base").exists()
+    cluster.kubectl("delete", "vmpool", "pool-both", "--timeout=60s")
+
+
+BROUGHT = {
+    "nobody yet": ([], "a", "a"),
+    "it goes on": ([("b", True, "Downloading")], "a", "b"),
+    "whole, and its node is down": ([("down", True, "Ready")], "a", "down"),
+    "begun, and its node is down": ([("down", True, "Downloading")], "a", "a"),
+    "who took over keeps it": ([("down", False, "Ready"), ("b", True, "Downloading")], "a", "b"),
+    "nobody is up": ([("down", True, "Pending")], "down", "down"),
+    "no pool yet": ([], "", ""),
+}
+
+
+@pytest.mark.parametrize("case", BROUGHT)
+def test_in_a_shared_pool_one_node_brings_an_image(case: str) -> None:
+    entries, executor, expected = BROUGHT[case]
+    there = [{"nodeName": name, "desired": desired, "state": state} for name, desired, state in entries]
+    assert bringer(there, executor, lambda name: name in {"a", "b"}) == expected
 
 
 @pytest.mark.usefixtures("executors", "pools")
