@@ -38,6 +38,9 @@ def status(
         node, reason = there, "Named" if wanted else "Placed"
         if wanted and wanted != there:
             reason, message = "OnAnotherNode", f"it is on {there}, and stays there"
+        elif not wanted and bound != there:
+            # Its executor does not start it without.
+            ok, reason, message = False, *_without_room(guest, pod, refused)
     elif wanted:
         node, reason = wanted, "Named"
     elif bound:
@@ -61,6 +64,17 @@ def status(
     if pod is not None:
         out["placementPod"] = pods.name_of(found.key.name)
     return out
+
+
+def _without_room(guest: Mapping[str, Any], pod: Mapping[str, Any] | None, refused: Refusal | None) -> tuple[str, str]:
+    """Return why no Pod keeps room for a guest that a node has."""
+    if pod is not None:
+        return unscheduled(pod)
+    if refused is not None:
+        return refused.reason, refused.message
+    if should_run(guest):
+        return WAITING, "no Pod keeps its room"
+    return "NotWanted", "it is not to run, so that no room is kept for it"
 
 
 def unscheduled(pod: Mapping[str, Any]) -> tuple[str, str]:

@@ -30,6 +30,9 @@ LISTS: Final[Mapping[str, str]] = {**dict.fromkeys(DEFINITIONS, "nodes"), IMAGES
 """Where in the status the entries are, of kinds that several nodes have."""
 
 
+_RUNS: Final = {"Always", "RerunOnFailure", "Once"}
+
+
 class Role(Enum):
     """What a node has to do with an object."""
 
@@ -43,8 +46,8 @@ class Role(Enum):
 class View:
     """An object as it concerns a node: ``declared`` as that is to make it.
 
-    Of a disk, ``lacks`` is why no guest can have it yet, empty where one can; of an image, ``pools`` are the keys of
-    the entries that this node is to bring it into.
+    Of a disk, ``lacks`` is why no guest can have it yet, empty where one can; of a guest, why it may not start yet.
+    Of an image, ``pools`` are the keys of the entries that this node is to bring it into.
     """
 
     role: Role
@@ -68,7 +71,25 @@ def view(ref: Ref, found: Object, node: str) -> View:
     elif ref.kind == GUESTS and (found.decode().get("status") or {}).get("evacuationNodeName") == node:
         # It goes on elsewhere: what is left of it here goes as if it were deleted, and so is never made again here.
         role = Role.REMOVE if FINALIZER in found.finalizers else Role.NONE
+    if ref.kind == GUESTS:
+        return View(role, plain, lacks=_room(found))
     return _disk(found, node, View(role, plain)) if ref.kind == DISKS else View(role, plain)
+
+
+def _room(found: Object) -> str:
+    """Return why a guest that is off and to run may not start: nobody keeps its room here; empty where it may.
+
+    One that its owner put on the node has no room that anybody keeps.
+    """
+    whole = found.decode()
+    spec, status = whole.get("spec") or {}, whole.get("status") or {}
+    runs = spec["running"] if "running" in spec else spec.get("runStrategy") in _RUNS
+    if spec.get("nodeName") or not runs or status.get("printableStatus") not in (None, "Stopped"):
+        return ""
+    said = next((each for each in status.get("conditions") or () if each.get("type") == "Scheduled"), None)
+    if said is None or said.get("status") != "False":
+        return ""
+    return f"waits for room on {status.get('nodeName')}: {said.get('message') or said.get('reason')}"
 
 
 def entries(ref: Ref, status: Mapping[str, Any], node: str) -> list[dict[str, Any]]:

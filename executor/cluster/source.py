@@ -144,7 +144,8 @@ class ApiSource:
         if view.role is not Role.MAKE:
             return None
         # Of an image the controller says which pools of which nodes get it.
-        return Wanted(view.declared, waits=self._lacks(view.declared) if ref.kind in (GUESTS, DISKS) else "")
+        waits = view.lacks if ref.kind == GUESTS else ""
+        return Wanted(view.declared, waits=waits or (self._lacks(view.declared) if ref.kind in (GUESTS, DISKS) else ""))
 
     def leaves(self, ref: Ref) -> bool:
         """See `Source.leaves`."""
@@ -310,7 +311,7 @@ class ApiSource:
         finalized = delta.old is not None and delta.new is not None and delta.old.finalizers != delta.new.finalizers
         if old is not None and new is not None and old.says_what(new) and not finalized:
             if old.lacks != new.lacks:
-                self._tell(self._users_of(ref))
+                self._tell([ref] if ref.kind == GUESTS else self._users_of(ref))
             # Our own status, most of the time.
             return
         with self._lock:

@@ -24,6 +24,7 @@ from tests.operation.placing import (
     waits,
 )
 from tests.operation.test_guests import status
+from tests.operation.test_operations import operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +186,27 @@ def test_guests_and_containers_together_take_no_more_than_a_node_has(placed: Pla
     placed.kubectl("delete", "vm", "beside", "--timeout=60s")
     eventually(lambda: node_of(placed, "late") == NODES[1])
     placed.kubectl("delete", "pod", "box-0", "late", "--force")
+
+
+def test_a_guest_that_is_started_again_waits_for_the_room_that_others_took(placed: Placed) -> None:
+    def run(strategy: str) -> None:
+        placed.kubectl("patch", "vm", "back", "--type=merge", "-p", json.dumps({"spec": {"runStrategy": strategy}}))
+
+    placed.apply(anywhere("back", memory=HALF, affinity=on(NODES[0]), terminationGracePeriodSeconds=1))
+    runs(placed, "back")
+    run("Halted")
+    # Nothing in it listens to a shutdown; an operation cuts its power.
+    placed.apply(operation("back-off", "PowerOff", "back"))
+    eventually(lambda: not placed.find("pod", "back-placement"))
+    placed.apply(container("quick", memory=HALF, affinity=on(NODES[0])))
+    eventually(lambda: node_of(placed, "quick") == NODES[0])
+    run("Always")
+    assert "Insufficient memory" in waits(placed, "back")
+    eventually(lambda: "waits for room on node-a" in condition(placed.get("vm", "back"), "Synchronized")["message"])
+    assert domains_on(placed, NODES[0]) == set()
+    placed.kubectl("delete", "pod", "quick", "--force")
+    assert runs(placed, "back") == NODES[0]
+    delete(placed, "back")
 
 
 def test_a_guest_leaves_where_a_kubelet_has_not_the_room_after_all(placed: Placed) -> None:
