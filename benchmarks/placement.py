@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import datetime as dt
 import re
 import ssl
@@ -107,9 +108,12 @@ def measure(folder: Path, sizes: list[int], count: int, turns: int) -> str:
 
 async def _measure(cluster: Cluster, sizes: list[int], count: int, turns: int) -> dict[tuple[int, bool], list[Turn]]:
     found: dict[tuple[int, bool], list[Turn]] = {}
-    async with cluster.session() as session:
-        client = Client(session)
+    async with contextlib.AsyncExitStack() as stack:
+        client = Client(await stack.enter_async_context(cluster.session()))
         await cluster.prepare(client)
+        # Nobody else may make placement Pods.
+        kubeconfig = await cluster.kubeconfig(client, "kubevmm-controller")
+        controller = Client(await stack.enter_async_context(cluster.session(kubeconfig)))
         guests = await _all(lambda number: client.create(GUESTS, guest(number)), range(count))
         port = await cluster.extender(client)
         there = number = 0
@@ -122,20 +126,20 @@ async def _measure(cluster: Cluster, sizes: list[int], count: int, turns: int) -
                 # With, without, without, with: what grows meanwhile is the same for both.
                 asks = turn % 4 in (0, 3)
                 found.setdefault((size, asks), []).append(
-                    await _turn(cluster, client, guests, port if asks else 0, number)
+                    await _turn(cluster, controller, guests, port if asks else 0, number)
                 )
                 number += 1
                 _tell(f"{size} nodes, {'with' if asks else 'without'}: {found[size, asks][-1]}")
     return found
 
 
-async def _turn(cluster: Cluster, client: Client, guests: list[Object], port: int, number: int) -> Turn:
+async def _turn(cluster: Cluster, controller: Client, guests: list[Object], port: int, number: int) -> Turn:
     """Have Pods for all *guests* placed, with the extender at *port*, if it is not 0."""
 
     async def make(found: Object) -> Object:
         made = pods.pod(found.decode())
         made["metadata"]["name"] += f"-{number}"
-        return await client.create(PODS, made)
+        return await controller.create(PODS, made)
 
     await _all(make, guests)
     (own,) = free_ports(1)
