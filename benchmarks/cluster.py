@@ -84,9 +84,9 @@ class Cluster:
         self._stack.close()
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """Give a way to the API server as its administrator, as fast as it takes requests."""
-        loaded = await configuration.load(str(self.plane.kubeconfig))
+    async def session(self, kubeconfig: Path | None = None) -> AsyncIterator[Session]:
+        """Give a way to the API server as its administrator or by *kubeconfig*, as fast as it takes requests."""
+        loaded = await configuration.load(str(kubeconfig or self.plane.kubeconfig))
         async with Session(loaded, rate=10_000, burst=10_000, user_agent="benchmark") as session:
             yield session
 

@@ -178,8 +178,9 @@ async def place(cluster: Cluster, client: Client, folder: Path, said: Said) -> d
     scheduler = cluster.scheduler(port)
     guests = [await client.create(GUESTS, each) for each in estate()]
     # In fit's order: kube-scheduler takes Pods as they come, but for those that the extender did not know yet.
-    for each in guests:
-        await client.create(PODS, pods.pod(each.decode()))
+    async with cluster.session(await cluster.kubeconfig(client, "kubevmm-controller")) as session:
+        for each in guests:
+            await Client(session).create(PODS, pods.pod(each.decode()))
     await until(client, said, lambda: len(said.placed) + len(said.left) == len(guests))
     await again(cluster, scheduler, port)
     # Each says now what holds once all have their places.
