@@ -92,3 +92,12 @@ def test_the_second_scheduler_is_the_one_that_placement_pods_ask_for() -> None:
     (configuration,) = [each for each in objects() if identity(each) == ("ConfigMap", "kubevmm-scheduler")]
     names = re.findall(r"schedulerName: (\S+)", json.dumps(configuration["data"]).replace("\\n", " "))
     assert names == [SCHEDULER]
+
+
+def test_no_policy_is_checked_against_the_types_of_our_kinds() -> None:
+    # kube-controller-manager does that for each version that a policy names, and would be busy with it for minutes.
+    policies = [each for each in objects() if each["kind"] == "ValidatingAdmissionPolicy"]
+    assert policies
+    for each in policies:
+        for rule in each["spec"]["matchConstraints"]["resourceRules"]:
+            assert rule["apiVersions"] == ["*"], identity(each)
