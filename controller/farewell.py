@@ -65,7 +65,7 @@ LIFE: Final = 3600
 AGAIN: Final = 60.0
 """Seconds after which what failed is tried again."""
 
-PATIENCE: Final = 240.0
+PATIENCE: Final = 90.0
 """Seconds that letting go may take; the Pod has a little more (``yamls/30-controller.yaml``)."""
 
 HESITATES: Final = 15.0

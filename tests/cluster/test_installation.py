@@ -292,7 +292,7 @@ def test_deleting_all_of_it_leaves_guests_alone_and_applying_it_again_takes_them
         lambda: kubectl("get", FAREWELL, "-n", "kube-system", check=False).returncode == 0, says="no farewell account"
     )
     kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": _lost(installed)}))
-    kubectl("delete", "-f", str(YAMLS), "--timeout=120s", timeout=150)
+    kubectl("delete", "-f", str(YAMLS), "--timeout=240s", timeout=300)
     assert kubectl("get", "namespace", NAMESPACE, check=False).returncode == 1
     assert "kubevmm.io" not in kubectl("get", "crd", "-o", "name").stdout
     assert _qemu(installed, guest) == process
