@@ -211,6 +211,14 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
         "restore goes with type Restore",
     ),
     (
+        "VirtualMachineOperation", {"type": "Clone", "virtualMachineRef": {"name": "a"}}, None,
+        "type Clone needs clone, with target",
+    ),
+    (
+        "VirtualMachineDisk", {"source": {"blank": {}, "keepGuestOff": True}}, None,
+        "keepGuestOff goes with diskRef and clone Linked",
+    ),
+    (
         "VirtualMachineOperation", {"type": "Dump", "virtualMachineRef": {"name": "a"}}, None,
         "type Dump needs dump, with poolRef",
     ),

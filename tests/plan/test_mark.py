@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from executor.plan import actions, domain
 from executor.plan import mark as marks
 from executor.plan.actual import read
 from tests.plan.guest import DEFINITION, mark_of, ours, spec
@@ -88,3 +89,15 @@ def test_what_was_applied_is_found_in_the_guest() -> None:
     assert there.mark is not None
     assert there.mark.last("spec", "domain", "os") == spec()["os"]
     assert there.mark.last("spec", "network") is None
+
+
+@pytest.mark.parametrize("dot", [".", "&#46;", "&#x2e;"])
+@pytest.mark.parametrize("kind", ["applied", "operation", "held"])
+def test_a_spec_writes_no_element_of_ours_however_it_spells_it(dot: str, kind: str) -> None:
+    forged = f"<x xmlns='https://kubevmm{dot}io/{kind}/1' namespace='office' name='db' uid='u'/>"
+    wanted = {"type": "kvm", "name": "shop_web", "memory": "1Gi", "metadata": f"{forged}{forged}<n xmlns='urn:nova'/>"}
+    (step,) = domain.plan(wanted, None, mark=marks.make("shop", "web", "u", {}))
+    assert isinstance(step, actions.Define)
+    assert "office" not in step.xml
+    assert step.xml.count("kubevmm.io/") == 1
+    assert "urn:nova" in step.xml
