@@ -49,7 +49,7 @@ class Build:
             **({"nodeName": self.node} if self.node else {}),
             "runStrategy": "Halted" if self.halted else "Always",
             "evictionStrategy": "Shutdown",
-            "terminationGracePeriodSeconds": 6 if self.polite else 0,
+            "terminationGracePeriodSeconds": 3 if self.polite else 0,
             "domain": {
                 "type": "qemu", "title": "first", "memory": "16Mi", "vcpu": {"value": 1}, "os": os,
                 "features": {"acpi": {}}, "devices": devices,

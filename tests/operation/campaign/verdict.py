@@ -104,5 +104,7 @@ def of_status(guest: Guest, found: Mapping[str, Any], stands: list[Stand]) -> It
     for each in status.get("conditions") or ():
         if each["type"] == "Synchronized" and each["status"] != "True":
             yield f"{name}: {each}"
-        if each["type"] == "Ready" and (each["status"] == "True") != (guest.goal.state == "running"):
+        # Other memory waits for the next start.
+        waits = each["reason"] == "RestartRequired" and "memory" in guest.acts
+        if each["type"] == "Ready" and not waits and (each["status"] == "True") != (guest.goal.state == "running"):
             yield f"{name}: is {guest.goal.state}: {each}"
