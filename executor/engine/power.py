@@ -148,7 +148,8 @@ def keep(
 ) -> Settled:
     """Do the same for a daemon that looks again and again: crashes are counted, and waited for longer each time.
 
-    Raises StartFailed where a guest does not start, LibvirtError where it cannot be asked to stop.
+    Raises StartFailed where a guest does not start, LibvirtError where it cannot be asked to stop, Conflict where it is
+    kept off by what is based on its disks.
     """
     now = time.time() if now is None else now
     wanted, state = strategy(obj), domain.state()
@@ -165,12 +166,13 @@ def keep(
     todo = _todo(wanted, state, run, new=new, held=held)
     if not todo:
         return _kept(hypervisor, domain, before, run, Settled(held=held, wait=_until_stable(run, state, now)))
+    if todo == "start" and not new:
+        # That is no failed start, which would be counted, but said each time for as long as it is so.
+        _check(hypervisor, domain)
     due = run.retry_at if todo == "start" else _ask_at(run)
     if due > now:
         return _kept(hypervisor, domain, before, run, Settled(wait=due - now, held=held))
     try:
-        if todo == "start" and not new:
-            _check(hypervisor, domain)
         note = _act(domain, todo)
     except LibvirtError as error:
         if todo == "stop" or error.transient:

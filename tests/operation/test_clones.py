@@ -96,6 +96,11 @@ def test_a_guest_is_cloned_with_disks_and_an_identity_of_its_own(
             lambda: steady.get("vm", "golden"),
         )
         assert not found["default_golden"].active
+        # It did not crash, and runs as soon as nothing stands on it any more.
+        assert status(steady, "golden")["printableStatus"] == "Stopped"
+        steady.kubectl("delete", "vm", "copy", "--timeout=60s")
+        steady.kubectl("delete", "vmdisk", "copy-vda", "--timeout=60s")
+        eventually(lambda: status(steady, "golden").get("printableStatus") == "Running")
 
 
 def test_a_clone_that_cannot_be_leaves_nothing_and_says_why(steady: Cluster, folder: Path) -> None:
