@@ -27,7 +27,7 @@ def of_tree(domain: etree._Element) -> Facts:
     """Return what *domain* says."""
     devices = domain.find("devices")
     said = [] if devices is None else [device(each) for each in devices]
-    parts = (*domain.findall("os")[:1], *domain.findall("sysinfo"))
+    parts = domain.iterchildren("os", "sysinfo")
     found = together(domain.get("type", ""), said, [each for part in parts for each in of_part(part)])
     if domain.find("devices/disk/mirror") is not None:
         found.insert(0, BLOCK_JOB)

@@ -6,11 +6,12 @@ libvirt keeps no metadata for pools, nor older ones for networks: what was appli
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from executor.engine import act, credentials, resolve, state
 from executor.engine.guests import Outcome, Result, now
+from executor.engine.source import Declared
 from executor.hypervisor.errors import NotFound
 from executor.plan import actions, actual
 from executor.plan import definition as planner
@@ -23,7 +24,7 @@ from schemas.errors import KubevmmError
 if TYPE_CHECKING:
     from executor.engine.credentials import Credential
     from executor.engine.objects import Ref
-    from executor.engine.source import Declarations, Declared
+    from executor.engine.source import Declarations
     from executor.hypervisor.hypervisor import Hypervisor
     from executor.hypervisor.networks import Network, Networks
     from executor.hypervisor.pools import Pool, Pools
@@ -256,7 +257,7 @@ def _keep(
     metadata = {"creationTimestamp": before.get("creationTimestamp") or now(), **case.declared.object["metadata"]}
     state.save(
         hypervisor,
-        replace(case.declared, object={**case.declared.object, "metadata": metadata}),
+        Declared(case.declared.ref, {**case.declared.object, "metadata": metadata}, case.declared.file),
         found if isinstance(found, str) else found.uuid,
         active=case.lifecycle.active is not False,
         autostart=case.lifecycle.autostart,
