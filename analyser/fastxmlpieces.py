@@ -21,8 +21,8 @@ Note: TypeAlias = Callable[[str], Any]
 Fresh: TypeAlias = "list[tuple[Pieces, str]]"
 
 # The bit of the element's key among its siblings, the YAML text, the text after a sibling of the same key (None: the
-# key takes one value), the end tag that must follow (None: the piece has it all), and the note.
-_Entry = tuple[int, str, "str | None", "str | None", Any]
+# key takes one value), the end tag that must follow (None: the piece has it all), how many elements, and the note.
+_Entry = tuple[int, str, "str | None", "str | None", int, Any]
 
 
 class Pieces(Recent[_Entry]):
@@ -49,7 +49,7 @@ class Pieces(Recent[_Entry]):
         if bit <= 1 or (inner is None and more):
             raise NotAccepted
         if inner is None:
-            return (bit, shown, again, None, self._note(key))
+            return (bit, shown, again, None, 1, self._note(key))
         if isinstance(inner, Remark):
             raise NotAccepted
         lines = rest.split("\n") if more else []
@@ -58,14 +58,15 @@ class Pieces(Recent[_Entry]):
         fastxml.write(entry, iter(lines), out, self._scope)
         whole = "".join(out)
         behind = None if again is None else whole[len(shown) - len(again) :]
-        return (bit, whole, behind, inner.end[len(self._start) :], self._note(key))
+        elements = 1 + key.count("<") - key.count("</")
+        return (bit, whole, behind, inner.end[len(self._start) :], elements, self._note(key))
 
-    def convert(self, texts: list[str], seen: int, out: list[str], notes: list[Any]) -> int:
+    def convert(self, texts: list[str], seen: int, out: list[str], notes: list[Any]) -> tuple[int, int]:
         """Add the YAML of the elements *texts* to *out*, and the notes on them to *notes*.
 
-        *seen* are the bits of the keys before them; returned is what it is behind them.
+        *seen* are the bits of the keys before them; returned is what it is behind them, and how many elements they are.
         """
-        last = 0
+        last = elements = 0
         end: str | None = None
         for text in texts:
             if end is not None:
@@ -73,7 +74,8 @@ class Pieces(Recent[_Entry]):
                     raise NotAccepted
                 end = None
                 continue
-            bit, shown, again, end, note = self[text]
+            bit, shown, again, end, count, note = self[text]
+            elements += count
             if bit & seen:
                 if bit != last or again is None:
                     raise NotAccepted
@@ -86,7 +88,7 @@ class Pieces(Recent[_Entry]):
                 notes.append(note)
         if end is not None:
             raise NotAccepted
-        return seen
+        return seen, elements
 
     def enter(self, line: str, seen: int, out: list[str]) -> int:
         """Add the YAML of the start tag *line* to *out*, where none of its name is among the keys *seen* before it."""
@@ -119,7 +121,7 @@ class Pieced(NamedTuple):
 
     The first of ``top`` has the key that the document stands under, and its attributes. ``notes`` are the caller's, on
     the root's children, and ``inner`` on those of the divided element. ``fresh`` are the elements that this document
-    has, and none before it had as far as is remembered.
+    has, and none before it had as far as is remembered. ``elements`` counts all of the document's.
     """
 
     top: list[str]
@@ -128,6 +130,7 @@ class Pieced(NamedTuple):
     notes: list[Any]
     inner: list[Any]
     fresh: Fresh
+    elements: int
 
 
 class Divided:
@@ -174,18 +177,18 @@ class Divided:
         scope = fastxml.scope_of(root, declarations)
         first = scope.document(root)[start]
         outer, inner = self._of(scope, declarations, first)
-        found = Pieced([first[1]], [], [], [], [], self._fresh)
+        found = Pieced([first[1]], [], [], [], [], self._fresh, 0)
         try:
-            seen = outer.convert(cut.before, 0, found.top, found.notes)
+            seen, before = outer.convert(cut.before, 0, found.top, found.notes)
             seen = outer.enter(self._line, seen, found.top)
-            inner.convert(cut.inside, 0, found.inside, found.inner)
-            outer.convert(cut.after, seen, found.tail, found.notes)
+            _, inside = inner.convert(cut.inside, 0, found.inside, found.inner)
+            _, after = outer.convert(cut.after, seen, found.tail, found.notes)
             if declarations:
                 fastxml.check_declarations(self.text(cut), declarations)
         except BaseException:
             self.forget()
             raise
-        return found
+        return found._replace(elements=before + inside + after + 2)
 
     def forget(self) -> None:
         """Forget the fresh elements of the last document."""

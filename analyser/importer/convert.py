@@ -1,8 +1,7 @@
-"""One file of a source to rows and files of the spool: converted, stripped, proven. Runs in a worker process."""
+"""One file of a source to rows and files of the spool, by its tree: converted, stripped, proven."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from lxml import etree
 from analyser import documents, xmlreader
 from analyser.importer import names
 from analyser.importer.document import SECRETS, keep, make, prove, token
-from analyser.importer.guest import guest, quick
-from analyser.importer.items import Item, contents
+from analyser.importer.guest import guest
 from analyser.importer.place import Rank
 from analyser.importer.row import Options, Row, failed, left_out, row
 from analyser.yamlwriter import dump
@@ -22,6 +20,8 @@ from schemas.table import table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from analyser.importer.items import Item
+    from analyser.importer.row import Read
     from analyser.model import Node
 
 WRAPPERS = {"domstatus": "domain", "networkstatus": "network", "poolstate": "pool"}
@@ -34,36 +34,21 @@ PER_NODE = ("uuid", "mac")
 """What each node's libvirt makes up for itself: networks and pools that differ in nothing else are one."""
 
 
-def clean(name: str) -> str:
-    """Return the name of a file as text that can be written anywhere."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def by_tree(read: Read, options: Options) -> list[Row]:
+    """Convert the documents of a file by their trees and return their rows.
 
-
-def rows(item: Item, options: Options, known: str | None = None) -> list[Row] | None:
-    """Convert *item* and return its rows; None if it is what was converted before, with the digest *known*.
-
-    Never raises for what is wrong with the item: that is a row of its own.
+    Never raises for what is wrong with the file: that is a row of its own.
     """
-    digest = ""
     try:
-        data = contents(item)
-        item = item._replace(name=clean(item.name))
-        context = f"{item.node}\0{int(item.rank)}\0{item.running}\0".encode()
-        digest = hashlib.sha256(context + data).hexdigest()
-        if digest == known:
-            return None
-        found = quick(item, data, digest, options)
-        return [found] if found is not None else list(_documents(item, data, digest, options))
+        return list(_documents(read.item, read.data, read.digest, options))
     except RecursionError:
-        return [failed(item, digest, _too_deep(item))]
+        return [failed(read.item, read.digest, _too_deep(read.item))]
     except KubevmmError as error:
-        if isinstance(error, InputError) and error.file is not None:
-            error.file = clean(error.file)
-        return [failed(item._replace(name=clean(item.name)), digest, error)]
+        return [failed(read.item, read.digest, error)]
 
 
 def _too_deep(item: Item) -> InputError:
-    return InputError("nested too deeply", file=clean(item.name))
+    return InputError("nested too deeply", file=item.name)
 
 
 def _documents(item: Item, data: bytes, digest: str, options: Options) -> Iterator[Row]:

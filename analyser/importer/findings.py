@@ -46,14 +46,16 @@ BLOCK_JOB = Finding("block-job", "a disk was being copied")
 class Device(NamedTuple):
     """What there is to say of one device: its tag, what a person must see to, and what it uses by name.
 
-    ``disks`` are (target, kind, where).
+    ``uses`` are networks and pools, each with its name, and disks: target, kind, where.
     """
 
     tag: str
-    found: list[Finding]
-    networks: list[str]
-    pools: list[str]
-    disks: list[tuple[str, str, str]]
+    found: tuple[Finding, ...] = ()
+    uses: tuple[tuple[str, ...], ...] = ()
+
+
+NETWORK, POOL, DISK = "network", "pool", "disk"
+"""What a device may use."""
 
 
 def of_kind(kind: str) -> list[Finding]:
@@ -63,26 +65,27 @@ def of_kind(kind: str) -> list[Finding]:
 
 def device(element: etree._Element) -> Device:
     """Return what there is to say of the device *element*."""
-    said = Device(str(element.tag), [], [], [], [])
-    look = _DEVICES.get(said.tag)
-    if look is not None:
-        look(element, said)
-    return said
+    tag = str(element.tag)
+    look = _DEVICES.get(tag)
+    if look is None:
+        return Device(tag)
+    found: list[Finding] = []
+    uses: list[tuple[str, ...]] = []
+    look(element, found, uses)
+    return Device(tag, tuple(found), tuple(uses))
 
 
-def _disk(element: etree._Element, said: Device) -> None:
+def _disk(element: etree._Element, found: list[Finding], uses: list[tuple[str, ...]]) -> None:
     target, source = element.find("target"), element.find("source")
     name = target.get("dev", "") if target is not None else ""
     if source is not None:
-        disk(said, element.get("type", "file"), name, {str(key): str(value) for key, value in source.items()})
+        uses += disk(element.get("type", "file"), name, {str(key): str(value) for key, value in source.items()})
     backing = element.find("backingStore")
     if backing is not None and len(backing):
         inner = backing.find("source")
         file = next(iter(inner.values()), "") if inner is not None else ""
-        said.found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
-    said.found.extend(
-        secret(name, {str(key): str(value) for key, value in each.items()}) for each in element.iter("secret")
-    )
+        found.append(Finding("backing-chain", f"{name}: {file}" if file else name))
+    found += [secret(name, {str(key): str(value) for key, value in each.items()}) for each in element.iter("secret")]
 
 
 def secret(target: str, attributes: Mapping[str, str]) -> Finding:
@@ -91,32 +94,31 @@ def secret(target: str, attributes: Mapping[str, str]) -> Finding:
     return Finding("secret-value", f"{target}: {attributes.get('type', '')} {of}")
 
 
-def disk(said: Device, kind: str, target: str, source: Mapping[str, str]) -> None:
-    """Take in what a disk of type *kind* uses, which the guest has as *target*, by the attributes of its *source*."""
+def disk(kind: str, target: str, source: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Return what a disk of type *kind* uses, which the guest has as *target*, by the attributes of its *source*."""
     if kind == "volume":
-        said.pools.append(source.get("pool", ""))
-    elif kind == "network":
-        said.disks.append((target, source.get("protocol", "network"), source.get("name", "")))
-    else:
-        place = source.get("file") or source.get("dev") or source.get("dir") or ""
-        if place:
-            said.disks.append((target, kind, place))
+        return [(POOL, source.get("pool", ""))]
+    if kind == "network":
+        return [(DISK, target, source.get("protocol", "network"), source.get("name", ""))]
+    place = source.get("file") or source.get("dev") or source.get("dir") or ""
+    return [(DISK, target, kind, place)] if place else []
 
 
-def _interface(element: etree._Element, said: Device) -> None:
+def _interface(element: etree._Element, found: list[Finding], uses: list[tuple[str, ...]]) -> None:
     kind = element.get("type", "")
     source = element.find("source")
     if kind == "network" and source is not None and source.get("network"):
-        said.networks.append(source.get("network", ""))
+        uses.append((NETWORK, source.get("network", "")))
     elif kind in HOST_INTERFACES:
-        said.found.append(Finding("host-device", f"interface {_address(source)}"))
-    said.found.extend(Finding("network-filter", each.get("filter", "")) for each in element.iter("filterref"))
+        found.append(Finding("host-device", f"interface {_address(source)}"))
+    found += [Finding("network-filter", each.get("filter", "")) for each in element.iter("filterref")]
 
 
-def _hostdev(element: etree._Element, said: Device) -> None:
+def _hostdev(element: etree._Element, found: list[Finding], uses: list[tuple[str, ...]]) -> None:
+    del uses
     source = element.find("source")
     kind = element.get("type", element.get("mode", ""))
-    said.found.append(Finding("host-device", f"{kind} {_address(source)}".strip()))
+    found.append(Finding("host-device", f"{kind} {_address(source)}".strip()))
 
 
 def _address(source: etree._Element | None) -> str:
@@ -131,21 +133,23 @@ def _address(source: etree._Element | None) -> str:
     return f"{parts[0].zfill(4)}:{parts[1].zfill(2)}:{parts[2].zfill(2)}.{parts[3]}"
 
 
-def _tpm(element: etree._Element, said: Device) -> None:
+def _tpm(element: etree._Element, found: list[Finding], uses: list[tuple[str, ...]]) -> None:
+    del uses
     backend = element.find("backend")
     if backend is None:
         return
     if backend.get("type") == "emulator":
-        said.found.append(Finding("state-on-node", "TPM"))
+        found.append(Finding("state-on-node", "TPM"))
     elif backend.get("type") == "passthrough":
-        said.found.append(Finding("host-device", "TPM"))
-    said.found.extend(Finding("secret-value", f"TPM: {each.get('secret', '')}") for each in backend.iter("encryption"))
+        found.append(Finding("host-device", "TPM"))
+    found += [Finding("secret-value", f"TPM: {each.get('secret', '')}") for each in backend.iter("encryption")]
 
 
-def _filesystem(element: etree._Element, said: Device) -> None:
+def _filesystem(element: etree._Element, found: list[Finding], uses: list[tuple[str, ...]]) -> None:
+    del uses
     source = element.find("source")
     values = source.values() if source is not None else []
-    said.found.append(Finding("host-files", f"filesystem {values[0] if values else ''}".strip()))
+    found.append(Finding("host-files", f"filesystem {values[0] if values else ''}".strip()))
 
 
 def of_part(part: etree._Element) -> Iterable[Finding]:

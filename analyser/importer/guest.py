@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from analyser.importer.facts import Facts
     from analyser.importer.items import Item
+    from analyser.importer.plain import Plain
+    from analyser.importer.row import Read
     from analyser.runtime import Taken
 
 _UUID_DIGITS = 32
@@ -48,22 +50,32 @@ class _Written(NamedTuple):
     found: list[Finding]
 
 
-def quick(item: Item, data: bytes, digest: str, options: Options) -> Row | None:
-    """Convert the one domain in the file *data* and return its row; None where that takes its tree."""
-    found = plain.convert(data)
-    if found is None:
-        return None
+def quick(reads: list[Read], options: Options) -> list[Row | None]:
+    """Convert the one domain in each of some files and return its row; None where that takes its tree."""
+    domains = [plain.convert(read.data) for read in reads]
+    named = [
+        None if found is None else _named(read.item, 0, read.digest, found.facts, options)
+        for read, found in zip(reads, domains, strict=True)
+    ]
+    texts = [
+        found.proven(names.above, token(names.file) + SECRETS) if found and names else None
+        for found, names in zip(domains, named, strict=True)
+    ]
+    return [
+        _quick_row(read, options, found, names, text) if found and names and text is not None else None
+        for read, found, names, text in zip(reads, domains, named, texts, strict=True)
+    ]
+
+
+def _quick_row(read: Read, options: Options, found: Plain, named: _Named, text: str) -> Row:
+    item = read.item
     if found.runs and not item.running:
         found.facts.found.append(RUNNING_ONLY)
-    named = _named(item, 0, digest, found.facts, options)
-    text = found.proven(named.above, token(named.file) + SECRETS)
-    if text is None:
-        return None
     values = {each.key: each.value for each in found.passwords}
     moved = [Finding("password-moved", each.place) for each in found.passwords]
-    written = _Written(text, found.elements, found.taken, values, moved)
+    written = _Written(text, found.pieces.elements, found.taken, values, moved)
     running = found.runs if item.running is None else item.running
-    return _row(item, 0, digest, options, found.facts, named, written, int(item.rank), running=running)
+    return _row(item, 0, read.digest, options, found.facts, named, written, int(item.rank), running=running)
 
 
 def guest(
@@ -78,7 +90,7 @@ def guest(
     text = named.above + dump({"spec": {"domain": made.content}}).removeprefix("spec:")
     secret = token(named.file) + SECRETS if made.values else None
     prove(domain, text, ("spec", "domain"), file=item.name, secret=secret)
-    written = _Written(text, made.elements, made.taken, made.values, made.found)
+    written = _Written(text, made.elements, made.taken, made.values, [*unknown(text), *made.found])
     return _row(item, part, digest, options, found, named, written, rank, running=running)
 
 
@@ -89,7 +101,7 @@ def _named(item: Item, part: int, digest: str, known: Facts, options: Options) -
     base = names.guest_name((owner.name if owner else None, known.name), identity)
     above = [head(base, namespace), *_marks(owner), "spec:\n  runStrategy: Manual\n  deletionPolicy: Retain"]
     if item.node is not None:
-        above.append(f"\n  nodeName: {scalar_text(item.node)}")
+        above.append(_node(item.node))
     file = names.spooled(item.name, str(part), digest)
     return _Named(namespace, project, identity, base, file, "".join(above))
 
@@ -102,7 +114,7 @@ def _row(
     found = known.found
     if item.node is None:
         found = [*found, Finding("no-node", "set spec.nodeName, or import with --node")]
-    found = [*found, *unknown(written.text), *written.found]
+    found = [*found, *written.found]
     return Row(
         item.name, part, digest, "guest", item.node, rank, int(running), named.identity, known.name, named.base,
         named.project, named.namespace, "", keep(options.spool, named.file, written.text, written.values), named.file,
@@ -132,14 +144,22 @@ def _namespace(owner: nova.Nova | None, options: Options) -> tuple[str, str]:
 
 
 @lru_cache(_REMEMBERED)
+def _node(name: str) -> str:
+    return f"\n  nodeName: {scalar_text(name)}"
+
+
+@lru_cache(_REMEMBERED)
 def _project(name: str | None, project: str | None, infrastructure: str) -> tuple[str, str]:
     return names.project_namespace(name, project, infrastructure), project or names.digest(name or "")
 
 
 def head(name: str, namespace: str) -> str:
     """Return the first lines of a VirtualMachine, up to its name and namespace."""
-    named = f"  name: {scalar_text(name)}\n  namespace: {scalar_text(namespace)}\n"
-    return f"apiVersion: {documents.GROUP}\nkind: VirtualMachine\nmetadata:\n{named}"
+    return f"{_HEAD}  name: {scalar_text(name)}\n  namespace: {_namespaced(namespace)}\n"
+
+
+_HEAD = f"apiVersion: {documents.GROUP}\nkind: VirtualMachine\nmetadata:\n"
+_namespaced = lru_cache(_REMEMBERED)(scalar_text)
 
 
 def _marks(owner: nova.Nova | None) -> list[str]:

@@ -7,17 +7,19 @@ what is rare is parsed on its own.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
 from analyser.importer import findings, nova
-from analyser.importer.findings import Device, Finding
+from analyser.importer.findings import DISK, NETWORK, Device, Finding
 from analyser.xmlreader import FRAGMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TAGS = 256
 _TAG = re.compile(r"\w+")
 _TYPE = re.compile(r"[^\n]*? type='([^']*)'")
 _SOURCE = re.compile(r"\n      <source\b([^<>]*)>")
@@ -42,10 +44,15 @@ def device(text: str) -> Device:
     """Return what there is to say of a device; *text* is its XML without the first ``<`` and without its end tag."""
     tag = _tag(text)
     if tag not in findings.LOOKED_AT:
-        return Device(tag, [], [], [], [])
+        return _plain(tag)
     quick = _QUICK.get(tag)
     said = quick(text) if quick is not None and "&" not in text else None
     return said or findings.device(_element(text))
+
+
+@lru_cache(_TAGS)
+def _plain(tag: str) -> Device:
+    return Device(tag)
 
 
 def part(text: str) -> Part | None:
@@ -81,27 +88,31 @@ def _attributes(match: re.Match[str] | None) -> dict[str, str] | None:
 def _disk(text: str) -> Device | None:
     if "<backingStore>" in text or "<backingStore " in text:
         return None
-    said = Device("disk", [], [], [], [])
     target = (_attributes(_TARGET.search(text)) or {}).get("dev", "")
     source = _attributes(_SOURCE.search(text))
+    uses: list[tuple[str, ...]] = []
     if source is not None:
         kind = _TYPE.match(text)
-        findings.disk(said, kind[1] if kind else "file", target, source)
-    said.found.extend(findings.secret(target, _attributes(each) or {}) for each in _SECRET.finditer(text))
-    return said
+        uses = findings.disk(kind[1] if kind else "file", target, source)
+    found: tuple[Finding, ...] = ()
+    if "<secret" in text:
+        found = tuple(findings.secret(target, _attributes(each) or {}) for each in _SECRET.finditer(text))
+    return Device(DISK, found, tuple(uses))
 
 
 def _interface(text: str) -> Device | None:
     kind = _TYPE.match(text)
     if kind and kind[1] in findings.HOST_INTERFACES:
         return None
-    said = Device("interface", [], [], [], [])
-    source = _attributes(_SOURCE.search(text)) or {}
-    if kind and kind[1] == "network" and source.get("network"):
-        said.networks.append(source["network"])
-    filters = [_attributes(each) or {} for each in _FILTER.finditer(text)]
-    said.found.extend(Finding("network-filter", each.get("filter", "")) for each in filters)
-    return said
+    uses: tuple[tuple[str, ...], ...] = ()
+    if kind and kind[1] == "network":
+        network = (_attributes(_SOURCE.search(text)) or {}).get("network")
+        uses = ((NETWORK, network),) if network else ()
+    found: tuple[Finding, ...] = ()
+    if "<filterref" in text:
+        filters = [_attributes(each) or {} for each in _FILTER.finditer(text)]
+        found = tuple(Finding("network-filter", each.get("filter", "")) for each in filters)
+    return Device("interface", found, uses)
 
 
 _QUICK: dict[str, Callable[[str], Device | None]] = {"disk": _disk, "interface": _interface}

@@ -31,6 +31,9 @@ class Nova(NamedTuple):
 _FACTS = ("name", "flavor", "image", "project", "project-id", "user", "user-id", "created", "version")
 
 
+_INSTANCE, _OWNER_HAS = ("package", "name", "creationTime", "flavor", "root"), ("user", "project")
+
+
 def _nova(said: dict[str, str | None]) -> Nova:
     facts = tuple((key, value) for key in _FACTS if (value := said.get(key)))
     return Nova(said.get("name"), said.get("project"), said.get("project-id"), facts)
@@ -47,11 +50,11 @@ def read(metadata: etree._Element | None) -> Nova | None:
 def _instance(instance: etree._Element) -> Nova:
     xmlns = str(instance.tag)[: -len("instance")]
     said: dict[str, str | None] = {}
-    for tag in ("package", "name", "creationTime", "flavor", "root"):
+    for tag in _INSTANCE:
         element = instance.find(f"{xmlns}{tag}")
         if element is not None:
             said |= _of(tag, _attributes(element), element.text or "")
-    for tag in ("user", "project"):
+    for tag in _OWNER_HAS:
         owner = instance.find(f"{xmlns}owner")
         element = None if owner is None else owner.find(f"{xmlns}{tag}")
         if element is not None:
@@ -76,29 +79,21 @@ def _of(tag: str, attributes: dict[str, str], text: str) -> dict[str, str | None
     return {tag: text.strip() or None, f"{tag}-id": attributes.get("uuid") or None}
 
 
-_FIRST = re.compile(r'    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">')
-_LAST = "    </nova:instance>"
+_FIRST = re.compile(r'metadata>\n    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">\n')
+_LAST = "\n    </nova:instance>"
+_OWNER, _OWNED = "\n      <nova:owner>\n", "\n      </nova:owner>"
 _COLUMN = 4
-_LINE = re.compile(
-    r"(?: {6}<nova:(name|creationTime|package|flavor|root|owner)| {8}<nova:(user|project))\b"
-    r'((?: [\w-]+="[^"]*")*)/?>([^<]*)(?:</nova:\w+>)?'
-)
 _ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*)"')
-_OWNER = "      <nova:owner>"
-_OWNED = "        "
-
-_Said = tuple[str, dict[str, "str | None"]]
 
 
-class _Lines(Recent[_Said]):
-    """Which element a line of Nova's is, and what it says; nothing for those that say nothing."""
+class _Lines(Recent[dict[str, "str | None"]]):
+    """What one of Nova's elements says, by its line without the indentation and ``<nova:``."""
 
-    def read(self, key: str) -> _Said:
-        match = _LINE.fullmatch(key)
-        tag = match and (match[1] or match[2])
-        if not match or not tag:
-            return "", {}
-        return tag, {} if tag == "owner" else _of(tag, dict(_ATTRIBUTE.findall(match[3])), match[4])
+    def read(self, key: str) -> dict[str, str | None]:
+        """Return what the line says."""
+        head, _, rest = key.partition(">")
+        tag, _, _ = head.partition(" ")
+        return _of(tag.removesuffix("/"), dict(_ATTRIBUTE.findall(head)), rest.partition("<")[0])
 
 
 _lines = _Lines()
@@ -109,21 +104,25 @@ def of_text(text: str) -> Nova | None:
 
     That is so where Nova's element is not the first, or something in it is escaped or printed in another way.
     """
-    first, *lines = text.split("\n")
-    if not first.endswith(">") or not lines or "&" in text or not _FIRST.fullmatch(lines[0]):
+    start, end = _FIRST.match(text), text.find(_LAST)
+    if start is None or end < 0 or "&" in text or not is_canonical(text.split("\n")[1:], _COLUMN):
         return None
-    if _LAST not in lines or not is_canonical(lines, _COLUMN):
-        return None
+    # Every element stands on a line of its own, in a column that says how deep.
     said: dict[str, str | None] = {}
-    met = set()
-    owned = False
-    for line in lines[1 : lines.index(_LAST)]:
-        tag, words = _lines[line]
-        if not line.startswith(_OWNED):
-            owned = line == _OWNER and tag not in met
-        elif not owned:
-            continue
-        if tag not in met:
-            met.add(tag)
-            said |= words
+    for tag in _INSTANCE:
+        said |= _first(text, f"\n      <nova:{tag}", start.end() - 1, end)
+    owner = text.find(_OWNER, start.end() - 1, end)
+    owned = text.find(_OWNED, owner, end)
+    for tag in _OWNER_HAS if 0 <= owner < owned else ():
+        said |= _first(text, f"\n        <nova:{tag}", owner, owned)
     return _nova(said)
+
+
+def _first(text: str, mark: str, start: int, end: int) -> dict[str, str | None]:
+    """Return what the first element whose line begins with *mark* says."""
+    while (start := text.find(mark, start, end)) >= 0:
+        start += len(mark)
+        if text[start] in " />":
+            here = start - len(mark) + mark.index(":") + 1
+            return _lines[text[here : text.find("\n", start)]]
+    return {}

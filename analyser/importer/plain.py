@@ -42,14 +42,13 @@ class Password(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """A domain: its XML as it must come back, its YAML in pieces, how many elements it has, and what it says of itself.
+    """A domain: its XML as it must come back, its YAML in pieces, and what it says of itself.
 
     ``taken`` is the runtime state that was left out; a mark in the pieces stands for each of the ``passwords``.
     """
 
     xml: str
     pieces: Pieced
-    elements: int
     facts: Facts
     taken: list[Taken]
     passwords: list[Password]
@@ -134,7 +133,7 @@ def _converted(text: str) -> Plain | None:
         if _edits(pieces, running=False) != {}:
             return None
     xml = f"{taking.without_marks(text)}\n"
-    return Plain(xml, pieces, xml.count("<") - xml.count("</"), facts, taken, passwords, number is not None)
+    return Plain(xml, pieces, facts, taken, passwords, number is not None)
 
 
 def _facts(kind: str, pieces: Pieced) -> Facts:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyser.importer.findings import CODES
+from analyser.importer.findings import CODES, DISK, NETWORK, POOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +25,14 @@ class Options(NamedTuple):
     spool: str
     namespace: str | None
     infrastructure: str
+
+
+class Read(NamedTuple):
+    """A file that was read: where it is from, its bytes, and their digest with what its place says."""
+
+    item: Item
+    data: bytes
+    digest: str
 
 
 NEXT, FIELD = "\x01", "\x02"
@@ -117,24 +127,28 @@ def said(
     running: bool, elements: int,
 ) -> Said:  # fmt: skip
     """Return what the report says of the guest *name* in the file *source*."""
-    counts: dict[str, int] = {}
-    for device in devices:
-        if device.tag != "emulator":
-            counts[device.tag] = counts.get(device.tag, 0) + 1
-    uses = [f"network{FIELD}{network}" for device in devices for network in device.networks]
-    uses += [f"pool{FIELD}{pool}" for device in devices for pool in device.pools]
-    uses += [FIELD.join(("disk", *disk)) for device in devices for disk in device.disks]
-    carried = ", ".join([f'"{tag}": {count}' for tag, count in counts.items()])
+    used = [use for device in devices if device.uses for use in device.uses]
+    if len(used) > 1:
+        used.sort(key=lambda use: _USED.index(use[0]))
+    carried = _carried(tuple([device.tag for device in devices]))
     left = ", ".join([json.dumps(each, ensure_ascii=False) for each in left_out(taken)])
     people = ", ".join([person(code, detail) for code, detail in found])
     return Said(
         f'"domain": {quoted(name)}, "uuid": {quoted(uuid) if uuid else "null"}, "source": {quoted(source)}, '
         f'"running": {"true" if running else "false"}',
-        f'"carried": {{"elements": {elements}, "devices": {{{carried}}}}}, "leftOut": [{left}], '
-        f'"needsAPerson": [{people}',
-        NEXT.join(uses),
-        f"{{{carried}}}",
+        f'"carried": {{"elements": {elements}, "devices": {carried}}}, "leftOut": [{left}], "needsAPerson": [{people}',
+        NEXT.join([FIELD.join(use) for use in used]),
+        carried,
         elements,
         NEXT.join([code for code, _ in found]),
         NEXT.join([each.what for each in taken]),
     )
+
+
+_USED = (NETWORK, POOL, DISK)
+
+
+@lru_cache(1024)
+def _carried(tags: tuple[str, ...]) -> str:
+    """Return how many devices there are of each kind, as a JSON object."""
+    return json.dumps(Counter(tag for tag in tags if tag != "emulator"))

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyser.importer import names, resolve
-from analyser.importer.convert import clean, rows
+from analyser.importer.batch import Result, clean, convert
 from analyser.importer.items import Item, items
 from analyser.importer.output import Output
-from analyser.importer.row import Options, Row
+from analyser.importer.row import Options
 from analyser.importer.spool import Spool, opened
 from analyser.report.report import Report, write
 from schemas.errors import KubevmmError
@@ -114,27 +114,21 @@ def _chunks(found: Iterable[Item], spool: Spool) -> Iterator[list[tuple[Item, st
         yield chunk
 
 
-def _convert(chunk: list[tuple[Item, str | None]], options: Options) -> list[tuple[str, list[Row] | None]]:
-    return [(clean(item.name), rows(item, options, known)) for item, known in chunk]
-
-
-def _results(
-    chunks: Iterator[list[tuple[Item, str | None]]], options: Options, jobs: int
-) -> Iterator[list[tuple[str, list[Row] | None]]]:
+def _results(chunks: Iterator[list[tuple[Item, str | None]]], options: Options, jobs: int) -> Iterator[list[Result]]:
     first = next(chunks, None)
     if first is None:
         return
     second = next(chunks, None) if jobs > 1 else None
     if second is None:
-        yield from (_convert(chunk, options) for chunk in chain([first], chunks))
+        yield from (convert(chunk, options) for chunk in chain([first], chunks))
         return
-    running: deque[Future[list[tuple[str, list[Row] | None]]]] = deque()
+    running: deque[Future[list[Result]]] = deque()
     pool = ProcessPoolExecutor(jobs, initializer=_worker)
     try:
         for chunk in chain([first, second], chunks):
             if len(running) >= jobs * _AHEAD:
                 yield running.popleft().result()
-            running.append(pool.submit(_convert, chunk, options))
+            running.append(pool.submit(convert, chunk, options))
         while running:
             yield running.popleft().result()
     except BrokenProcessPool:

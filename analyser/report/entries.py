@@ -7,6 +7,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from analyser.importer.findings import NETWORK, POOL
 from analyser.importer.row import FIELD, NEXT, person
 from analyser.importer.spool import IMPORTED
 
@@ -104,10 +105,10 @@ def _known(spool: Spool) -> Callable[[str | None], _Node]:
 def _missing(uses: str, node: _Node) -> Iterator[tuple[str, str]]:
     for use in uses.split(NEXT):
         what, *name = use.split(FIELD)
-        if what == "network":
+        if what == NETWORK:
             if name[0] not in node.networks:
                 yield "missing-network", name[0]
-        elif what == "pool":
+        elif what == POOL:
             if name[0] not in node.pools:
                 yield "missing-pool", name[0]
         else:
