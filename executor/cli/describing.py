@@ -78,7 +78,7 @@ def _part(heading: str, value: Any) -> Iterator[str]:
 
 
 def _line(heading: str, value: Any) -> str:
-    return f"{heading + ':':<{_WIDTH}}{messages.one_line(str(value))}"
+    return f"{heading + ':':<{_WIDTH - 1}} {messages.one_line(str(value))}"
 
 
 def _words(key: str) -> str:

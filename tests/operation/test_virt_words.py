@@ -15,6 +15,7 @@ from executor.cli.cluster.differing import compared, standing
 from executor.cli.cluster.power import starting, stopping
 from executor.cli.cluster.server import explained
 from executor.cli.cluster.why import reasons
+from executor.cli.describing import text
 from kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
 from schemas.errors import KubevmmError
 from tests.harness.credentials import kubeconfig
@@ -272,3 +273,9 @@ def test_the_page_of_the_docs_and_the_help_name_every_verb_and_option() -> None:
         if option.startswith("--") and option != "--help"
     ]
     assert sorted({option for option in options if f"`{option}" not in page}) == []
+
+
+def test_a_long_word_of_a_description_does_not_run_into_what_it_says() -> None:
+    lines = list(text(guest(status={"observedGeneration": 7})))
+    assert "Observed generation: 7" in lines
+    assert "Name:             web" in lines
