@@ -75,7 +75,7 @@ def agree(data: bytes) -> bool:
     assert written == text
     assert quick.taken == made.taken
     assert {each.key: each.value for each in quick.passwords} == made.values
-    assert quick.elements == made.elements
+    assert quick.pieces.elements == made.elements
     assert quick.facts == said
     return True
 
