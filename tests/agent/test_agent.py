@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,11 +252,11 @@ def test_a_second_look_at_everything_changes_nothing(folder: Folder, agent: InPr
     assert recorder.changes == []
 
 
-def calls_of_half_a_second() -> tuple[int, list[str]]:
-    """Return how often libvirt is asked meanwhile, and what is changed."""
+def calls_of_half_a_second() -> tuple[int, int]:
+    """Return how often libvirt is asked meanwhile, and told to change something."""
     with hooked(Recorder()) as recorder:
         time.sleep(0.5)
-    return recorder.reads, [*recorder.changes]
+    return recorder.reads, len(recorder.changes)
 
 
 def test_an_idle_agent_makes_no_call(folder: Folder, agent: InProcess) -> None:
@@ -263,7 +264,7 @@ def test_an_idle_agent_makes_no_call(folder: Folder, agent: InProcess) -> None:
     eventually(agent.runs)
     agent.settled()
     # libvirt's last events may still be on their way when all is settled.
-    eventually(lambda: calls_of_half_a_second() == (0, []))
+    eventually(lambda: calls_of_half_a_second() == (0, 0))
     assert agent.agent.queue.sizes() == (0, 0, 0)
     with hooked(Recorder()) as recorder:
         # A file that is none of a manifest's wakes the folder's reader, and only that.
