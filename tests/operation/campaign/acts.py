@@ -195,6 +195,7 @@ class Acts:
 
     def _delete(self, guest: Guest) -> bool:
         guest.goal.state = "absent"
+        guest.told = [each for each in self.operations if verdict.of(each, guest)]
         self._api.delete("virtualmachines", guest.build.name, guest.uid)
         return True
 

@@ -74,12 +74,21 @@ class Guest:
 
     build: Build
     acts: list[str]
+    early: bool = False
+    """Whether it is deleted while strikes fall, and not afterwards."""
     goal: Goal = field(default_factory=Goal)
     uid: str = ""
     operations: dict[str, str] = field(default_factory=dict)
     """Types of the operations that were asked for, by their names."""
     done: int = 0
     """How many of the acts were begun."""
+    told: list[dict[str, Any]] | None = None
+    """What became of its operations, which go with it, when it was deleted."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something is to be done to it before all must be well."""
+        return self.done < len(self.acts) - (0 if self.early else 1)
 
     @property
     def domain(self) -> str:

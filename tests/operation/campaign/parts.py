@@ -29,6 +29,7 @@ class Part:
         self.ends: list[int] = []
         """The exit codes of those that ended."""
         self.logs: list[Path] = []
+        self._read = 0
         self._folder = folder
         self._start = start
         self._server: Server | None = None
@@ -51,6 +52,12 @@ class Part:
     def up(self) -> bool:
         """Whether it runs."""
         return self._server is not None
+
+    def unread(self) -> list[Path]:
+        """Return the logs of which somebody has not seen all: the last one, and those since this was asked last."""
+        found = self.logs[self._read :]
+        self._read = max(len(self.logs) - 1, 0)
+        return found
 
     def kill(self, pause: float = SOON) -> bool:
         """End it as kill -9 does; it is started again in *pause* seconds. Return whether it ran."""

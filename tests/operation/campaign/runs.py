@@ -25,7 +25,7 @@ QUIET = 1.0
 """Seconds in which nothing may be written for it to be quiet."""
 
 TICK = 0.1
-SPAN = 5.0
+SPAN = 4.0
 """Seconds in which strikes begin, from the first act on."""
 
 
@@ -67,17 +67,18 @@ class Run:
             self.fell = striker.fell
         self._settle()
         for guest in self.guests:
-            self._acts.begin(guest, "delete")
-            guest.done += 1
+            if not guest.early:
+                self._acts.begin(guest, "delete")
+                guest.done += 1
         for herd in self.herds:
             herd.end(self._stage)
         self._until(self._gone, lambda: None, "guests do not go")
-        self._judge(went=True)
+        self._judge()
 
     def _step(self) -> bool:
-        """Begin what may be begun; return whether all has been, but for the last act."""
+        """Begin what may be begun; return whether all has been."""
         self._acts.look()
-        open_ = [guest for guest in self.guests if guest.done < len(guest.acts) - 1]
+        open_ = [guest for guest in self.guests if guest.open]
         for guest in open_:
             act = guest.acts[guest.done]
             if self._acts.may_begin(guest, act) and self._acts.begin(guest, act):
@@ -129,9 +130,9 @@ class Run:
             return False
         return not any(self._stage.api.list(plural) for plural in ("virtualmachines", herds.SETS))
 
-    def _judge(self, *, went: bool = False) -> None:
-        operations = None if went else self._acts.operations
-        wrongs = [line for guest in self.guests for line in verdict.of_libvirt(guest, operations, self._stage.record)]
+    def _judge(self) -> None:
+        there, record = self._acts.operations, self._stage.record
+        wrongs = [line for guest in self.guests for line in verdict.of_libvirt(guest, there, record)]
         wrongs += [line for herd in self.herds for line in herd.miscounted(self._stage.record)]
         wrongs += self._stage.record.problems
         assert not wrongs, "\n".join(wrongs)
@@ -167,6 +168,6 @@ def run(stage: Stage, seed: int, number: int, tally: Tally) -> None:
 def _look_through(stage: Stage) -> None:
     """Check that no part met with what it was not made for."""
     for part in stage.parts.values():
-        for log in part.logs:
+        for log in part.unread():
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             assert "Traceback" not in text, f"{log.name}:\n{text[-6000:]}"

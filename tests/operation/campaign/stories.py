@@ -62,7 +62,7 @@ def _guest(chance: random.Random, name: str) -> Guest:
     if state == "shut":
         acts.append("uncordon")
     acts.append("delete")
-    return Guest(build, acts)
+    return Guest(build, acts, early=chance.random() < 0.4)
 
 
 def _can(build: Build, act: str) -> bool:

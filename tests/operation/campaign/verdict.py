@@ -33,16 +33,15 @@ def of(operation: Mapping[str, Any], guest: Guest) -> bool:
     return bool(operation["spec"]["virtualMachineRef"]["name"] == guest.build.name)
 
 
-def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Record) -> Iterator[str]:
+def of_libvirt(guest: Guest, operations: list[dict[str, Any]], record: Record) -> Iterator[str]:
     """Yield what libvirt counted otherwise than it was asked for."""
     counts = record.counts(guest.domain)
     seen = effects(record.of(guest.domain))
     starts = sum(count for word, count in counts.items() if word.startswith("started"))
     if starts != guest.goal.starts:
         yield f"{guest.domain}: was started {starts} times, {guest.goal.starts} were asked for"
-    if operations is None:
-        return
-    mine = {each["metadata"]["name"]: each for each in operations if of(each, guest)}
+    there = guest.told if guest.told is not None else operations
+    mine = {each["metadata"]["name"]: each for each in there if of(each, guest)}
     asked: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     for name, kind in guest.operations.items():
@@ -57,7 +56,9 @@ def of_libvirt(guest: Guest, operations: list[dict[str, Any]] | None, record: Re
     if not asked["Reset"] - unknown["Reset"] <= counts[RESET] <= asked["Reset"] + asked["SoftReboot"]:
         yield f"{guest.domain}: {counts[RESET]} resets of {dict(asked)}, outcome unknown: {dict(unknown)}"
     presses, soft = counts["QEMU:POWERDOWN"], asked["SoftReboot"]
-    if presses < soft - unknown["SoftReboot"] or (PRESSES.isdisjoint(guest.acts) and presses > soft):
+    # One that is deleted is asked to shut down first.
+    alone = PRESSES.isdisjoint(guest.acts) and guest.goal.state != "absent"
+    if presses < soft - unknown["SoftReboot"] or (alone and presses > soft):
         yield f"{guest.domain}: its power button was pressed {presses} times for {dict(asked)}"
     for kind in ("Pause", "Resume", "Save"):
         if seen[kind] != asked[kind]:
@@ -88,6 +89,10 @@ def effects(told: Iterable[Told]) -> Counter[str]:
 
 def of_status(guest: Guest, found: Mapping[str, Any], stands: list[Stand]) -> Iterator[str]:
     """Yield what the object *found*, or none, says otherwise than libvirt."""
+    if guest.goal.state == "absent":
+        if found:
+            yield f"{guest.build.name}: is there still"
+        return
     if not found:
         yield f"{guest.build.name}: is not there"
         return
