@@ -134,7 +134,13 @@ def eventually(check: Callable[[], bool], said: Callable[[], object] = lambda: "
 def install(control_plane: ControlPlane) -> None:
     """Give the API server our kinds, and wait until it serves them."""
     files = [str(path) for part in "01" for path in sorted((ROOT / "yamls").glob(f"{part}*.yaml"))]
-    control_plane.kubectl("apply", "--server-side", *(f"--filename={path}" for path in files))
+    apply = ("apply", "--server-side", *(f"--filename={path}" for path in files))
+    # On a busy machine the server may give up on one of them; to apply the others again changes nothing.
+    eventually(
+        lambda: control_plane.kubectl(*apply, check=False, timeout=300).returncode == 0,
+        lambda: control_plane.kubectl(*apply, check=False, timeout=300).stderr,
+        patience=300,
+    )
     # At first a definition has no conditions at all, and kubectl wait takes that for an error.
     wait = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     eventually(lambda: control_plane.kubectl(*wait, check=False).returncode == 0)

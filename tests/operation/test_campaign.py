@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEED = 1
-RUNS = (2, 4)
+RUNS = (19,)
+"""A quick one, in which an executor is killed twice."""
 
 
 @pytest.fixture(scope="module")
