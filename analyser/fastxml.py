@@ -158,13 +158,13 @@ def _foreign(inside: Foreign, rest: Iterator[str], namespaces: Scope) -> str:
     # The codec declares the namespaces of the root element again where foreign content has their prefix.
     if namespaces.declared and any(f"{prefix}:" in line for line in lines for prefix in namespaces.declared):
         raise NotAccepted
-    if len(lines) > 1 and is_canonical(lines, inside.column):
-        return " |-\n" + "\n".join([shift + line for line in lines])
+    whole = "\n".join(lines)
+    if len(lines) > 1 and is_canonical(whole, inside.column):
+        return f" |-\n{shift}" + whole.replace("\n", f"\n{shift}")
     if not lines or not all(line.startswith(column) for line in lines):
         raise NotAccepted
     value = "\n".join([line[inside.column :] for line in lines])
     # Read at its own column: the white space in a text of several lines is no indentation.
-    whole = "\n".join(lines)
     try:
         same = inner_xml(etree.fromstring(f"<x>\n{whole}\n</x>", FRAGMENTS)) == value
     except etree.XMLSyntaxError:

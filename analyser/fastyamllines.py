@@ -55,9 +55,9 @@ class Block:
         if not lines:
             raise NotAccepted
         # As they stand in XML: an import has met them there.
-        outer = [line[element.offset :] for line in lines]
+        outer = "\n".join([line[element.offset :] for line in lines])
         if is_canonical(outer, self._column - element.offset):
-            return f"{self.start}{element.inside}<{tag}>\n{chr(10).join(outer)}{element.inside}</{tag}>"
+            return f"{self.start}{element.inside}<{tag}>\n{outer}{element.inside}</{tag}>"
         value = "\n".join([line[self._column :] for line in lines])
         if element.depth or value[:1] == " " or not all(map(str.isprintable, lines)):
             raise NotAccepted
@@ -350,7 +350,7 @@ class _Keys(Lines):
         elif kind == EMPTY and value is dict and field.value == "map":
             return start + element.empty(field, tag), None
         elif kind == VALUE:
-            if field.value == "xml" and value and is_canonical([f"{self._prefix}{value}"], element.column):
+            if field.value == "xml" and value and is_canonical(f"{self._prefix}{value}", element.column):
                 return f"{start}{element.inside}<{tag}>{element.inside}  {value}{element.inside}</{tag}>", None
             if field.value != "xml" or not value:
                 return start + element.child(field.key, value), None

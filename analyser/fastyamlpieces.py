@@ -26,18 +26,21 @@ class _Pieces(Recent[_Entry]):
     def __init__(self, place: Lines) -> None:
         super().__init__()
         self._place = place
+        self._indent = "\n" + " " * place.element.column
 
     def read(self, key: str) -> _Entry:
+        """Return what *key* is; raises NotAccepted."""
         place = self._place
-        element = place.element
-        before, *lines = key.split("\n")
-        indent = " " * element.column
-        if before or not lines or not lines[0].startswith(indent) or lines[0][element.column :][:1] in ("", " "):
+        if not key.startswith(self._indent) or key[len(self._indent) :][:1] in ("", " ", "\n"):
             raise NotAccepted
+        if not place.repeats and "\n" not in key[1:]:
+            bit, text, after, inner, _ = entry = place[key[1:]]
+            if inner is None and entry is not UP:
+                return (bit, text, place if after is None else after)
         # A list's items stand in the list, and that in its map.
-        stack: list[tuple[Lines, int]] = [(element.phases[BODY], 0)] if place.repeats else []
+        stack: list[tuple[Lines, int]] = [(place.element.phases[BODY], 0)] if place.repeats else []
         out: list[str] = []
-        place, seen = fastyaml.walk(place, int(place.repeats), stack, iter(lines), out)
+        place, seen = fastyaml.walk(place, int(place.repeats), stack, iter(key[1:].split("\n")), out)
         while len(stack) > 1 or (stack and not place.repeats):
             place, seen = fastyaml.leave(place, seen, stack, out)
         return (stack[0][1] if stack else seen, "".join(out), place)
@@ -90,6 +93,6 @@ def to_xml(head: str, top: list[str], inside: list[str], tail: list[str]) -> str
     if not within:
         raise NotAccepted
     out.append(last.close)
-    place, seen = _add(after or place, tail, seen | bit, out)
+    place, seen = _add(place if after is None else after, tail, seen | bit, out)
     out.append(place.close)
     return fastyaml.complete(root, element, seen, out, named=named)

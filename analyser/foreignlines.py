@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from analyser.fastmemory import Recent
+
 _ENTRIES = 4096
 _LONGEST = 200
 _DEEPEST = 100
@@ -86,11 +88,27 @@ def _matched(line: str) -> _Line | None:
     return (_CLOSED if closed else _OPEN, len(match[1]), prefix, declared, "" if closed else f"{match[1]}</{name}>")
 
 
-def is_canonical(lines: list[str], column: int) -> bool:
-    """Say whether *lines*, from *column* on, are whole well-formed elements as libxml2 prints them two spaces a level.
+class _Blocks(Recent[bool]):
+    """What was said of late: an import asks of one text when it is read, and again when it is proven."""
+
+    def read(self, key: str) -> bool:
+        """Say whether what follows the column in *key* is canonical."""
+        column, _, text = key.partition("\n")
+        return _is_canonical(text.split("\n"), int(column))
+
+
+_blocks = _Blocks()
+
+
+def is_canonical(text: str, column: int) -> bool:
+    """Say whether *text*, from *column* on, is whole well-formed elements as libxml2 prints them two spaces a level.
 
     False only means that it is not known.
     """
+    return _blocks[f"{column}\n{text}"]
+
+
+def _is_canonical(lines: list[str], column: int) -> bool:
     ends: list[str] = []
     wanted = column
     scope: str | None = None

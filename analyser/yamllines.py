@@ -39,7 +39,7 @@ _LINE = re.compile(
     r"(.*)"
 )
 # What most lines are, told apart from the rest in one step: a key and a word, or a key alone.
-_COMMON = re.compile(r"( *)(- )?([A-Za-z][A-Za-z0-9]*+):(?: ([A-Za-z/][A-Za-z0-9_./@+=,%-]*+))?")
+_COMMON = re.compile(r"( *)(- )?([A-Za-z][A-Za-z0-9./-]*+):(?: ([A-Za-z/][A-Za-z0-9_./@+=,%-]*+))?")
 # After "-" only what cannot be another indicator.
 _PLAIN_START = re.compile(r"[\w/.+<($~^;\\=]|-[\w/.+-]")
 _DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"')

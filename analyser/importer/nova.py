@@ -105,7 +105,7 @@ def of_text(text: str) -> Nova | None:
     That is so where Nova's element is not the first, or something in it is escaped or printed in another way.
     """
     start, end = _FIRST.match(text), text.find(_LAST)
-    if start is None or end < 0 or "&" in text or not is_canonical(text.split("\n")[1:], _COLUMN):
+    if start is None or end < 0 or "&" in text or not is_canonical(text.partition("\n")[2], _COLUMN):
         return None
     # Every element stands on a line of its own, in a column that says how deep.
     said: dict[str, str | None] = {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TYPE = re.compile(r" type='([^'&]*)'")
 _ID = re.compile(r" id='[^']*'")
-_TAG = re.compile(r"\w+")
+_TAG = re.compile(r"[^ >/\n]*")
 _REMEMBERED = 8192
 
 # What is remembered of one that runs is not true of one that does not: more of it is runtime state.
@@ -67,7 +67,7 @@ class Plain(NamedTuple):
             inside = found
         text = "".join([above, *top, *inside, *tail, "\n"])
         if self.passwords:
-            inside = [secrets.without_lines(piece, secret) for piece in inside]
+            inside = [secrets.without_lines(piece, secret) if secret in piece else piece for piece in inside]
         try:
             return text if fastyamlpieces.to_xml(above, top, inside, tail) == self.xml else None
         except NotAccepted:
@@ -165,10 +165,11 @@ def _needles(*, running: bool) -> list[str]:
 _clean: dict[bool, set[str]] = {False: set(), True: set()}
 
 
-def _may_have_new(text: str, *, running: bool) -> bool:
-    """Say whether *text* may have something to take out; guests repeat each other's lines, and most have nothing."""
+def _may_have_new(pieces: list[str], *, running: bool) -> bool:
+    """Say whether *pieces* may have something to take out; guests repeat each other's lines, and most have nothing."""
     clean = _clean[running]
-    new = set(text.split("\n")) - clean
+    new = set("\n".join(pieces).split("\n"))
+    new -= clean
     if _may_have("\n".join(new), running=running):
         return True
     if len(clean) > _REMEMBERED:
@@ -180,7 +181,10 @@ def _may_have_new(text: str, *, running: bool) -> bool:
 def _may_have(text: str, *, running: bool) -> bool:
     # The rules know XML with double quotes.
     text = text.lower().replace("'", '"')
-    return any(needle in text for needle in _needles(running=running))
+    for needle in _needles(running=running):  # noqa: SIM110  (a generator costs more than what it looks at)
+        if needle in text:
+            return True
+    return False
 
 
 class _Edits(Recent["Edit | None"]):
@@ -201,7 +205,7 @@ def _edits(pieces: Pieced, *, running: bool) -> dict[tuple[int, str], Edit] | No
     Elements that other guests had too are known to have nothing.
     """
     edits: dict[tuple[int, str], Edit] = {}
-    if not pieces.fresh or not _may_have_new("\n".join([key for _, key in pieces.fresh]), running=running):
+    if not pieces.fresh or not _may_have_new([key for _, key in pieces.fresh], running=running):
         return edits
     for place, key in list(pieces.fresh):
         xml = place.whole(key)
@@ -234,12 +238,17 @@ def _edited(entries: list[str], depth: int, edits: dict[tuple[int, str], Edit]) 
     return out
 
 
+def _tag(entry: str) -> str:
+    match = _TAG.match(entry)
+    return match[0] if match else ""
+
+
 def _taken(cut: Cut, edits: dict[tuple[int, str], Edit]) -> tuple[list[Taken], list[Password]]:
     """Return the runtime state and the passwords that *edits* take out, with their places in the whole domain."""
     taken: list[Taken] = []
     passwords: list[Password] = []
     for depth, above, entries in ((1, "", [*cut.before, *cut.after]), (2, "devices/", cut.inside)):
-        elements = [(entry, _TAG.findall(entry)[0]) for entry in entries if entry[:1] != "/"]
+        elements = [(entry, _tag(entry)) for entry in entries if entry[:1] != "/"]
         count = Counter(tag for _, tag in elements)
         met: Counter[str] = Counter()
         for entry, tag in elements:

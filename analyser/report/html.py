@@ -52,7 +52,7 @@ def _sections(report: Report, listed: Entries, others: Entries, spool: Spool) ->
             ("Guests", "What", ""),
             (
                 (_cell(n, "n"), _cell(f"A guest {CODES[code]}"), _cell(code, "m"))
-                for code, n in report.person.most_common()
+                for code, n in sorted(report.person.items(), key=lambda item: (-item[1], item[0]))
             ),
         )
         yield "</section>"
