@@ -8,11 +8,13 @@ import os
 import re
 import resource
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cli.command import VIRTCTL, environment, virtctl
+from tests.hostile import memory
 from tests.hostile.inputs import GOOD, SMALL, large
 
 if TYPE_CHECKING:
@@ -104,18 +106,17 @@ def test_what_would_fill_the_memory_is_refused_within_bounds(tmp_path: Path) -> 
 
 def measured(*arguments: str | Path) -> tuple[int, str, int]:
     """Run virtctl; return its exit code, what it said on standard error, and the most memory that it had, in bytes."""
-    with subprocess.Popen(
-        [*VIRTCTL, *map(str, arguments)],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, said, usage.ru_maxrss * 1024
+    command = [sys.executable, memory.__file__, *VIRTCTL, *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr, int(done.stdout)
+
+
+def test_memory_is_measured_without_that_of_the_process_that_asks(tmp_path: Path) -> None:
+    (tmp_path / "good.xml").write_bytes(GOOD)
+    ballast = b"x" * MOST_MEMORY
+    code, _, most = measured("convert", tmp_path / "good.xml", "-o", tmp_path / "good.yaml")
+    assert code == 0
+    assert 10 * MEGABYTE < most < len(ballast) // 2
 
 
 def test_more_memory_than_the_process_may_have_is_one_line_and_the_next_input_is_done(tmp_path: Path) -> None:
