@@ -72,11 +72,11 @@ class Installed:
         return {"apiVersion": "kubevmm.io/v1alpha1", "kind": "VirtualMachine", "metadata": {"name": name}, "spec": spec}
 
 
-def until(holds: Callable[[], Any], *, says: str) -> Any:
+def until(holds: Callable[[], Any], *, says: str | Callable[[], str]) -> Any:
     """Wait until ``holds`` returns something true, and return that; fail with what it ``says`` otherwise."""
     deadline = time.monotonic() + PATIENCE
     while not (found := holds()):
-        assert time.monotonic() < deadline, says
+        assert time.monotonic() < deadline, says if isinstance(says, str) else says()
         time.sleep(0.2)
     return found
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FAREWELL = "serviceaccount/kubevmm-farewell"
+OURS = "kubevmm"
 LEFT = "serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings"
 EXECUTOR, CONTROLLER = "daemonset/kubevmm-executor", "deployment/kubevmm-controller"
 
@@ -171,6 +172,8 @@ def test_a_namespace_lets_executors_read_its_secrets_by_one_command(installed: I
     user = f"--as=system:serviceaccount:{account}"
     assert kubectl("auth", "can-i", "get", "secrets", "-n", "trusting", user, check=False).stdout.strip() == "yes"
     assert kubectl("auth", "can-i", "list", "secrets", "-n", "trusting", user, check=False).stdout.strip() == "no"
+    # Who makes such a binding takes it away: it is none of what yamls/ installs.
+    kubectl("delete", "namespace", "trusting", "--timeout=60s")
 
 
 def test_metrics_are_at_the_endpoints_of_the_services(installed: Installed) -> None:
@@ -297,10 +300,7 @@ def test_deleting_all_of_it_leaves_guests_alone_and_applying_it_again_takes_them
     assert "kubevmm.io" not in kubectl("get", "crd", "-o", "name").stdout
     assert _qemu(installed, guest) == process
     # What the controller made for itself and for nodes, the garbage collector takes.
-    until(
-        lambda: "kubevmm" not in kubectl("get", LEFT, "-A", "-o", "name").stdout,
-        says="something of ours stays",
-    )
+    until(lambda: not _left(installed), says=lambda: f"stays: {_left(installed)}")
 
     installed.cluster.kubectl("apply", "-f", str(YAMLS))
     installed.ready()
@@ -318,6 +318,11 @@ def test_deleting_all_of_it_leaves_guests_alone_and_applying_it_again_takes_them
         says="nobody takes the guest back",
     )
     assert _qemu(installed, guest) == process
+
+
+def _left(installed: Installed) -> list[str]:
+    """Return what of ours there is beside objects of our kinds, each as ``kind/name``."""
+    return [name for name in installed.cluster.kubectl("get", LEFT, "-A", "-o", "name").stdout.split() if OURS in name]
 
 
 def _qemu(installed: Installed, guest: str) -> tuple[int, str]:
