@@ -19,6 +19,9 @@ LONGEST_LINE = 200
 PIECES = 1000
 """How many whole elements are remembered in one place, besides as many that were remembered before these."""
 
+MET = 10_000
+"""How many texts are known to have been met once."""
+
 LONGEST_PIECE = 2000
 """Longer ones are not, in characters."""
 
@@ -53,15 +56,16 @@ class Memory:
 
 
 class Recent(dict[str, Value]):
-    """What was met of late, by its text: what comes again stays, what does not is forgotten, and it is never much.
+    """What was met again of late, by its text: what comes once alone is not kept, and it is never much.
 
     There are two generations: a full one becomes the older one, and what is found in that is taken over.
     """
 
-    __slots__ = ("_older",)
+    __slots__ = ("_met", "_older")
 
     def __init__(self) -> None:
         self._older: dict[str, Value] = {}
+        self._met: set[int] = set()  # the hashes of texts that were met once
 
     def read(self, key: str) -> Value:
         """Return what *key* is."""
@@ -71,6 +75,12 @@ class Recent(dict[str, Value]):
         value = self._older.get(key)
         if value is None:
             value = self.read(key)
+            known = hash(key)
+            if known not in self._met:
+                if len(self._met) >= MET:
+                    self._met.clear()
+                self._met.add(known)
+                return value
         if len(key) <= LONGEST_PIECE:
             if len(self) >= PIECES:
                 self._older = dict(self)

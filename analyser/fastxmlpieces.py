@@ -2,7 +2,8 @@
 
 A document is cut where its root's children begin and, in one of these, where the children of that begin: text alone
 says where that is, for no other line stands in those columns. What ``fastxml`` makes of an element is remembered by the
-element's text, together with a note on it that the caller makes, and elements that repeat cost one look-up.
+element's text, together with a note on it that the caller makes, and elements that repeat cost one look-up. Notes are
+made for many documents at once: a processor is quicker while it does the same again.
 """
 
 from __future__ import annotations
@@ -18,38 +19,37 @@ if TYPE_CHECKING:
     from analyser.fastxmllines import Entry, Scope
 
 Note: TypeAlias = Callable[[str], Any]
-Fresh: TypeAlias = "list[tuple[Pieces, str]]"
 
 # The bit of the element's key among its siblings, the YAML text, the text after a sibling of the same key (None: the
-# key takes one value), the end tag that must follow (None: the piece has it all), how many elements, and the note.
-_Entry = tuple[int, str, "str | None", "str | None", int, Any]
+# key takes one value), the end tag that must follow (None: the piece has it all), how many elements it is, and a place
+# for the note.
+_Entry = tuple[int, str, "str | None", "str | None", int, list[Any]]
 
 
 class Pieces(Recent[_Entry]):
     """What elements in one place are in YAML, by their text without the first line's indentation and ``<``.
 
-    Those that have an end tag stand here without it. *fresh* gets each that was not remembered.
+    None has a comment. Those that have an end tag stand here without it.
     """
 
-    def __init__(self, context: Context, scope: Scope, depth: int, note: Note, fresh: Fresh) -> None:
+    def __init__(self, context: Context, scope: Scope, depth: int, due: list[tuple[str, list[Any]]]) -> None:
         super().__init__()
         self.context = context
-        self.depth = depth
         self._scope = scope
         self._start = f"{'  ' * depth}<"
-        self._note = note
-        self._fresh = fresh
+        self._due = due  # elements whose notes are still to be made, and where these go
 
     def read(self, key: str) -> _Entry:
         """Return what the element *key* is; raises NotAccepted."""
-        self._fresh.append((self, key))
+        note: list[Any] = []
         line, more, rest = key.partition("\n")
         entry = self.context[self._start + line]
         bit, shown, again, inner = entry
-        if bit <= 1 or (inner is None and more):
+        if bit <= 1 or (inner is None and more) or "<!--" in key:
             raise NotAccepted
         if inner is None:
-            return (bit, shown, again, None, 1, self._note(key))
+            self._due.append((key, note))
+            return (bit, shown, again, None, 1, note)
         if isinstance(inner, Remark):
             raise NotAccepted
         lines = rest.split("\n") if more else []
@@ -59,9 +59,10 @@ class Pieces(Recent[_Entry]):
         whole = "".join(out)
         behind = None if again is None else whole[len(shown) - len(again) :]
         elements = 1 + key.count("<") - key.count("</")
-        return (bit, whole, behind, inner.end[len(self._start) :], elements, self._note(key))
+        self._due.append((key, note))
+        return (bit, whole, behind, inner.end[len(self._start) :], elements, note)
 
-    def convert(self, texts: list[str], seen: int, out: list[str], notes: list[Any]) -> tuple[int, int]:
+    def convert(self, texts: list[str], seen: int, out: list[str], notes: list[list[Any]]) -> tuple[int, int]:
         """Add the YAML of the elements *texts* to *out*, and the notes on them to *notes*.
 
         *seen* are the bits of the keys before them; returned is what it is behind them, and how many elements they are.
@@ -84,8 +85,7 @@ class Pieces(Recent[_Entry]):
                 seen |= bit
                 last = bit
                 out.append(shown)
-            if note is not None:
-                notes.append(note)
+            notes.append(note)
         if end is not None:
             raise NotAccepted
         return seen, elements
@@ -97,11 +97,6 @@ class Pieces(Recent[_Entry]):
             raise NotAccepted
         out.append(shown)
         return seen | bit
-
-    def whole(self, key: str) -> str:
-        """Return the XML of the element *key* with its end tag."""
-        end = self[key][3]
-        return f"<{key}" if end is None else f"<{key}\n{self._start}{end}"
 
 
 class Cut(NamedTuple):
@@ -119,24 +114,23 @@ class Cut(NamedTuple):
 class Pieced(NamedTuple):
     """A document's YAML in pieces: up to the key of the divided element, that element's children, what follows them.
 
-    The first of ``top`` has the key that the document stands under, and its attributes. ``notes`` are the caller's, on
-    the root's children, and ``inner`` on those of the divided element. ``fresh`` are the elements that this document
-    has, and none before it had as far as is remembered. ``elements`` counts all of the document's.
+    The first of ``top`` has the key that the document stands under, and its attributes. ``notes`` have the caller's
+    notes on the root's children, each in a list of its own, and ``inner`` those on the divided element's children.
+    ``elements`` counts all of the document's.
     """
 
     top: list[str]
     inside: list[str]
     tail: list[str]
-    notes: list[Any]
-    inner: list[Any]
-    fresh: Fresh
+    notes: list[list[Any]]
+    inner: list[list[Any]]
     elements: int
 
 
 class Divided:
     """Documents of one kind, cut at the children of their root, and at those of its child *tag*.
 
-    *outer* and *inner* make the notes on these and those.
+    *outer* and *inner* make the notes on these and those, when ``note`` is called.
     """
 
     def __init__(self, root: str, tag: str, outer: Note, inner: Note) -> None:
@@ -145,8 +139,7 @@ class Divided:
         self._line = f"  <{tag}>"
         self._first = f"\n{self._line}\n    <"
         self._last = f"\n  </{tag}>"
-        self._notes = outer, inner
-        self._fresh: Fresh = []
+        self._due: list[tuple[Note, list[tuple[str, list[Any]]]]] = [(outer, []), (inner, [])]
         self._places: dict[str, tuple[Scope, Pieces, Pieces]] = {}
 
     def cut(self, text: str) -> Cut:
@@ -172,28 +165,25 @@ class Divided:
 
     def convert(self, cut: Cut) -> Pieced:
         """Return the YAML of a document; raises NotAccepted as ``cut`` does."""
-        self._fresh.clear()
         root, start, declarations = fastxml.head_of(cut.line)
         scope = fastxml.scope_of(root, declarations)
         first = scope.document(root)[start]
         outer, inner = self._of(scope, declarations, first)
-        found = Pieced([first[1]], [], [], [], [], self._fresh, 0)
-        try:
-            seen, before = outer.convert(cut.before, 0, found.top, found.notes)
-            seen = outer.enter(self._line, seen, found.top)
-            _, inside = inner.convert(cut.inside, 0, found.inside, found.inner)
-            _, after = outer.convert(cut.after, seen, found.tail, found.notes)
-            if declarations:
-                fastxml.check_declarations(self.text(cut), declarations)
-        except BaseException:
-            self.forget()
-            raise
+        found = Pieced([first[1]], [], [], [], [], 0)
+        seen, before = outer.convert(cut.before, 0, found.top, found.notes)
+        seen = outer.enter(self._line, seen, found.top)
+        _, inside = inner.convert(cut.inside, 0, found.inside, found.inner)
+        _, after = outer.convert(cut.after, seen, found.tail, found.notes)
+        if declarations:
+            fastxml.check_declarations(self.text(cut), declarations)
         return found._replace(elements=before + inside + after + 2)
 
-    def forget(self) -> None:
-        """Forget the fresh elements of the last document."""
-        for pieces, key in self._fresh:
-            pieces.forget(key)
+    def note(self) -> None:
+        """Make the notes on all elements that were converted since it was called last."""
+        for make, due in self._due:
+            for key, note in due:
+                note.append(make(key))
+            due.clear()
 
     def _of(self, scope: Scope, declarations: str, first: Entry) -> tuple[Pieces, Pieces]:
         """Return what is remembered of documents whose root's line is *first*: of its children, and of theirs."""
@@ -204,7 +194,7 @@ class Divided:
             divided = context[self._line][3] if isinstance(context, Context) else None
             if not isinstance(context, Context) or not isinstance(divided, Context):
                 raise NotAccepted
-            outer = Pieces(context, scope, 1, self._notes[0], self._fresh)
-            inner = Pieces(divided, scope, 2, self._notes[1], self._fresh)
+            outer = Pieces(context, scope, 1, self._due[0][1])
+            inner = Pieces(divided, scope, 2, self._due[1][1])
             known = self._places[declarations] = scope, outer, inner
         return known[1], known[2]

@@ -15,6 +15,7 @@ from lxml import etree
 from schemas.grammar.overrides import load
 from schemas.table import table
 
+_FIRST_STEPS = re.compile(r"(@?\w+)(?![\w:(])(?:/(\w+)(?![\w:(]))?")
 _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)(?:\[.*\])?$")
 
 
@@ -31,7 +32,15 @@ class Rule:
     what: str
     prune: bool
     running: bool
-    becomes: str | None = None
+    becomes: str | None
+    places: frozenset[tuple[str, str]]
+    """The first two steps of each path that it is; ``*`` for any."""
+
+    def may_be_in(self, above: str, tag: str) -> bool:
+        """Say whether it may find something in an element *tag*: the root's child (*above* is empty), or of a child."""
+        if not above:
+            return any(first in (tag, "*") for first, _ in self.places)
+        return any(first in (above, "*") and second in (tag, "*") for first, second in self.places)
 
 
 class Taken(NamedTuple):
@@ -55,8 +64,14 @@ def rule(raw: dict[str, Any]) -> Rule:
         found = _LAST_NAME.search(re.sub(r"\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]", "", path))
         needle = found[1] if found else ""
     find = etree.XPath(path, namespaces=prefixes)
+    places = frozenset(_place(each.strip()) for each in path.split(" | "))
     prune, running = raw.get("prune", False), raw.get("running", False)
-    return Rule(find, needle.lower().encode(), raw.get("what", ""), prune, running, raw.get("becomes"))
+    return Rule(find, needle.lower().encode(), raw.get("what", ""), prune, running, raw.get("becomes"), places)
+
+
+def _place(path: str) -> tuple[str, str]:
+    match = _FIRST_STEPS.match(path)
+    return (match[1], match[2] or "*") if match else ("*", "*")
 
 
 @cache
@@ -65,12 +80,14 @@ def _rules(root: str) -> tuple[Rule, ...]:
 
 
 @cache
-def needles(root: str, *, running: bool = False) -> frozenset[bytes]:
-    """Return what the XML of a definition, of a guest that is *running* or not, must contain to have runtime state.
+def needles(root: str, above: str, tag: str, *, running: bool) -> frozenset[bytes]:
+    """Return what an element must contain to have runtime state: in lower case, with double quotes.
 
-    That is XML in lower case, with double quotes.
+    It is a child *tag* of the root (*above* is empty), or of the root's child *above*, in the definition of a guest
+    that is *running* or not.
     """
-    return frozenset(each.needle for each in _rules(root) if running or not each.running)
+    rules = (each for each in _rules(root) if running or not each.running)
+    return frozenset(each.needle for each in rules if each.may_be_in(above, tag))
 
 
 def where(element: etree._Element) -> str:

@@ -46,12 +46,14 @@ BLOCK_JOB = Finding("block-job", "a disk was being copied")
 class Device(NamedTuple):
     """What there is to say of one device: its tag, what a person must see to, and what it uses by name.
 
-    ``uses`` are networks and pools, each with its name, and disks: target, kind, where.
+    ``uses`` are networks and pools, each with its name, and disks: target, kind, where. It ``may_have`` runtime state
+    or a secret, as far as its text was looked at.
     """
 
     tag: str
     found: tuple[Finding, ...] = ()
     uses: tuple[tuple[str, ...], ...] = ()
+    may_have: bool = False
 
 
 NETWORK, POOL, DISK = "network", "pool", "disk"

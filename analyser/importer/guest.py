@@ -52,7 +52,7 @@ class _Written(NamedTuple):
 
 def quick(reads: list[Read], options: Options) -> list[Row | None]:
     """Convert the one domain in each of some files and return its row; None where that takes its tree."""
-    domains = [plain.convert(read.data) for read in reads]
+    domains = plain.convert(read.data for read in reads)
     named = [
         None if found is None else _named(read.item, 0, read.digest, found.facts, options)
         for read, found in zip(reads, domains, strict=True)
@@ -164,7 +164,7 @@ _namespaced = lru_cache(_REMEMBERED)(scalar_text)
 
 def _marks(owner: nova.Nova | None) -> list[str]:
     """Return the labels and annotations that say what Nova said, as lines of the object's metadata."""
-    marks = [_mark(key, value) for key, value in owner.facts] if owner is not None else []
+    marks = [_mark(*fact) if fact[0] in _OWN else _known_mark(*fact) for fact in owner.facts] if owner else []
     labels = [label for label, _ in marks if label]
     annotations = [annotation for _, annotation in marks]
     return [
@@ -173,11 +173,17 @@ def _marks(owner: nova.Nova | None) -> list[str]:
     ]
 
 
-@lru_cache(_REMEMBERED)
+_OWN = ("name", "created")
+"""Facts that guests do not share."""
+
+
 def _mark(key: str, value: str) -> tuple[str, str]:
     """Return a label (empty where nothing of *value* can stay) and an annotation, as lines of YAML."""
     label = names.label_value(value)
     return _line(key, label) if label else "", _line(key, names.annotation_value(value))
+
+
+_known_mark = lru_cache(_REMEMBERED)(_mark)
 
 
 def _line(key: str, value: str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
-from analyser.importer import findings, nova
+from analyser import runtime
+from analyser.importer import findings, nova, secrets
 from analyser.importer.findings import DISK, NETWORK, Device, Finding
 from analyser.xmlreader import FRAGMENTS
 
@@ -21,52 +22,70 @@ if TYPE_CHECKING:
 
 _TAGS = 256
 _TAG = re.compile(r"\w+")
-_TYPE = re.compile(r"[^\n]*? type='([^']*)'")
-_SOURCE = re.compile(r"\n      <source\b([^<>]*)>")
-_TARGET = re.compile(r"\n      <target\b([^<>]*)>")
-_SECRET = re.compile(r"<secret\b([^<>]*)>")
-_FILTER = re.compile(r"<filterref\b([^<>]*)>")
-_ATTRIBUTE = re.compile(r" ([\w:-]+)='([^']*)'")
+_INTERFACE = "interface"
 _TEXT = re.compile(r"\w+>([^<>&\n]*)</\w+>")
 _FIRMWARE = re.compile(r"<(?:nvram|kernel|initrd|dtb)\b| type='fwcfg'")
 
 
 class Part(NamedTuple):
-    """What a child of the domain says: its name or UUID, Nova's words, or what a person must see to."""
+    """What a child of the domain says: its name or UUID, Nova's words, or what a person must see to.
+
+    It ``may_have`` runtime state or a secret.
+    """
 
     name: str | None = None
     uuid: str | None = None
     owner: nova.Nova | None = None
     found: tuple[Finding, ...] = ()
+    may_have: bool = False
 
 
-def device(text: str) -> Device:
+def device(text: str, *, running: bool = False) -> Device:
     """Return what there is to say of a device; *text* is its XML without the first ``<`` and without its end tag."""
     tag = _tag(text)
+    suspect = may_have(text, "devices", tag, running=running)
     if tag not in findings.LOOKED_AT:
-        return _plain(tag)
+        return _plain(tag, suspect)
     quick = _QUICK.get(tag)
     said = quick(text) if quick is not None and "&" not in text else None
-    return said or findings.device(_element(text))
+    said = said or findings.device(_element(text))
+    return said._replace(may_have=True) if suspect else said
 
 
 @lru_cache(_TAGS)
-def _plain(tag: str) -> Device:
-    return Device(tag)
+def _plain(tag: str, suspect: bool) -> Device:
+    return Device(tag, may_have=suspect)
 
 
-def part(text: str) -> Part | None:
+def part(text: str, *, running: bool = False) -> Part | None:
     """Return what a child of the domain other than its devices says, by its text; None for most."""
     tag = _tag(text)
+    suspect = may_have(text, "", tag, running=running)
     if tag in ("name", "uuid"):
         found = _TEXT.fullmatch(text)
         said = found[1] if found else _element(text).text or ""
-        return Part(name=said) if tag == "name" else Part(uuid=said)
+        return Part(name=said, may_have=suspect) if tag == "name" else Part(uuid=said, may_have=suspect)
     if tag == "metadata":
-        return Part(owner=nova.of_text(text) or nova.read(_element(text)))
+        return Part(owner=nova.of_text(text) or nova.read(_element(text)), may_have=suspect)
     if tag in ("os", "sysinfo") and _FIRMWARE.search(text):
-        return Part(found=tuple(findings.of_part(_element(text))))
-    return None
+        return Part(found=tuple(findings.of_part(_element(text))), may_have=suspect)
+    return Part(may_have=True) if suspect else None
+
+
+def may_have(text: str, above: str, tag: str, *, running: bool) -> bool:
+    """Say whether a child *tag* of the domain, or of its child *above*, may have something that an import takes out."""
+    # The rules know XML with double quotes.
+    text = text.lower().replace("'", '"')
+    for needle in _needles(above, tag, running):  # noqa: SIM110  (a generator costs more than what it looks at)
+        if needle in text:
+            return True
+    return False
+
+
+@lru_cache(_TAGS)
+def _needles(above: str, tag: str, running: bool) -> list[str]:
+    found = {needle.decode() for needle in runtime.needles("domain", above, tag, running=running) | secrets.needles()}
+    return [each for each in sorted(found) if not any(other != each and other in each for other in found)]
 
 
 def _tag(text: str) -> str:
@@ -81,38 +100,53 @@ def _element(text: str) -> etree._Element:
     return found
 
 
-def _attributes(match: re.Match[str] | None) -> dict[str, str] | None:
-    return None if match is None else dict(_ATTRIBUTE.findall(match[1]))
+def _attributes(text: str, start: int) -> dict[str, str]:
+    """Return the attributes of the element whose name ends before *start*."""
+    parts = text[start : text.find(">", start)].split("'")
+    return {parts[place].strip(" ="): parts[place + 1] for place in range(0, len(parts) - 1, 2)}
+
+
+def _child(text: str, mark: str) -> dict[str, str] | None:
+    """Return the attributes of the first child whose line begins with *mark*."""
+    start = 0
+    while (start := text.find(mark, start)) >= 0:
+        start += len(mark)
+        if text[start] in " />":
+            return _attributes(text, start)
+    return None
+
+
+def _all(text: str, mark: str) -> list[dict[str, str]]:
+    """Return the attributes of all elements inside that begin with *mark*, at any depth."""
+    return [_attributes(rest, 0) for rest in text.split(mark)[1:] if rest[0] in " />"]
 
 
 def _disk(text: str) -> Device | None:
     if "<backingStore>" in text or "<backingStore " in text:
         return None
-    target = (_attributes(_TARGET.search(text)) or {}).get("dev", "")
-    source = _attributes(_SOURCE.search(text))
-    uses: list[tuple[str, ...]] = []
+    target = (_child(text, "\n      <target") or {}).get("dev", "")
+    source = _child(text, "\n      <source")
+    uses = []
     if source is not None:
-        kind = _TYPE.match(text)
-        uses = findings.disk(kind[1] if kind else "file", target, source)
+        uses = findings.disk(_attributes(text, len(DISK)).get("type", "file"), target, source)
     found: tuple[Finding, ...] = ()
     if "<secret" in text:
-        found = tuple(findings.secret(target, _attributes(each) or {}) for each in _SECRET.finditer(text))
+        found = tuple([findings.secret(target, each) for each in _all(text, "<secret")])
     return Device(DISK, found, tuple(uses))
 
 
 def _interface(text: str) -> Device | None:
-    kind = _TYPE.match(text)
-    if kind and kind[1] in findings.HOST_INTERFACES:
+    kind = _attributes(text, len(_INTERFACE)).get("type", "")
+    if kind in findings.HOST_INTERFACES:
         return None
     uses: tuple[tuple[str, ...], ...] = ()
-    if kind and kind[1] == "network":
-        network = (_attributes(_SOURCE.search(text)) or {}).get("network")
+    if kind == "network":
+        network = (_child(text, "\n      <source") or {}).get("network")
         uses = ((NETWORK, network),) if network else ()
     found: tuple[Finding, ...] = ()
     if "<filterref" in text:
-        filters = [_attributes(each) or {} for each in _FILTER.finditer(text)]
-        found = tuple(Finding("network-filter", each.get("filter", "")) for each in filters)
-    return Device("interface", found, uses)
+        found = tuple([Finding("network-filter", each.get("filter", "")) for each in _all(text, "<filterref")])
+    return Device(_INTERFACE, found, uses)
 
 
-_QUICK: dict[str, Callable[[str], Device | None]] = {"disk": _disk, "interface": _interface}
+_QUICK: dict[str, Callable[[str], Device | None]] = {DISK: _disk, _INTERFACE: _interface}

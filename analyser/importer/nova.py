@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyser.fastmemory import Recent
-from analyser.foreignlines import is_canonical
-
 if TYPE_CHECKING:
     from lxml import etree
 
@@ -79,50 +76,44 @@ def _of(tag: str, attributes: dict[str, str], text: str) -> dict[str, str | None
     return {tag: text.strip() or None, f"{tag}-id": attributes.get("uuid") or None}
 
 
-_FIRST = re.compile(r'metadata>\n    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">\n')
-_LAST = "\n    </nova:instance>"
-_OWNER, _OWNED = "\n      <nova:owner>\n", "\n      </nova:owner>"
-_COLUMN = 4
-_ATTRIBUTE = re.compile(r' ([\w-]+)="([^"]*)"')
-
-
-class _Lines(Recent[dict[str, "str | None"]]):
-    """What one of Nova's elements says, by its line without the indentation and ``<nova:``."""
-
-    def read(self, key: str) -> dict[str, str | None]:
-        """Return what the line says."""
-        head, _, rest = key.partition(">")
-        tag, _, _ = head.partition(" ")
-        return _of(tag.removesuffix("/"), dict(_ATTRIBUTE.findall(head)), rest.partition("<")[0])
-
-
-_lines = _Lines()
+# As Nova writes it (nova/virt/libvirt/config.py) and libvirt prints it: each element on a line of its own, in a column
+# that says how deep it is. No value has an escape.
+_TEXT = re.compile(
+    r"""metadata>
+    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">
+(?:      <nova:package version="([^"&<]*)"/>
+)?      <nova:name>([^&<]*)</nova:name>
+      <nova:creationTime>([^&<]*)</nova:creationTime>
+      <nova:flavor name="([^"&<]*)"(?: [\w-]+="[^"<]*")*>
+(?:        <nova:\w+>[^<]*</nova:\w+>
+)*      </nova:flavor>
+      <nova:owner>
+        <nova:user uuid="([^"&<]*)">([^&<]*)</nova:user>
+        <nova:project uuid="([^"&<]*)">([^&<]*)</nova:project>
+      </nova:owner>
+(?:      <nova:root type="(image|volume)"(?: uuid="([^"&<]*)")?/>
+)?(?=      <nova:ports>|    </nova:instance>)"""
+)
 
 
 def of_text(text: str) -> Nova | None:
     """Return what Nova says in the ``<metadata>`` that virsh printed as *text*; None where only a tree can tell.
 
-    That is so where Nova's element is not the first, or something in it is escaped or printed in another way.
+    That is so where Nova's element is not the first, or has other children than Nova writes, or something is escaped.
     """
-    start, end = _FIRST.match(text), text.find(_LAST)
-    if start is None or end < 0 or "&" in text or not is_canonical(text.partition("\n")[2], _COLUMN):
+    match = _TEXT.match(text)
+    # Of two elements of one name the first counts, wherever it is.
+    if match is None or text.find("<nova:root", match.end()) >= 0 or text.find("<nova:package", match.end()) >= 0:
         return None
-    # Every element stands on a line of its own, in a column that says how deep.
-    said: dict[str, str | None] = {}
-    for tag in _INSTANCE:
-        said |= _first(text, f"\n      <nova:{tag}", start.end() - 1, end)
-    owner = text.find(_OWNER, start.end() - 1, end)
-    owned = text.find(_OWNED, owner, end)
-    for tag in _OWNER_HAS if 0 <= owner < owned else ():
-        said |= _first(text, f"\n        <nova:{tag}", owner, owned)
-    return _nova(said)
-
-
-def _first(text: str, mark: str, start: int, end: int) -> dict[str, str | None]:
-    """Return what the first element whose line begins with *mark* says."""
-    while (start := text.find(mark, start, end)) >= 0:
-        start += len(mark)
-        if text[start] in " />":
-            here = start - len(mark) + mark.index(":") + 1
-            return _lines[text[here : text.find("\n", start)]]
-    return {}
+    version, name, created, flavor, user_id, user, project_id, project, kind, image = match.groups()
+    said = (
+        ("name", name.strip()), ("flavor", flavor), ("image", image if kind == "image" else None),
+        ("project", project.strip()), ("project-id", project_id), ("user", user.strip()), ("user-id", user_id),
+        ("created", created.strip()), ("version", version),
+    )  # fmt: skip
+    return Nova(
+        name.strip() or None,
+        project.strip() or None,
+        project_id or None,
+        tuple([(key, value) for key, value in said if value]),
+    )
