@@ -90,6 +90,32 @@ class Pieces(Recent[_Entry]):
             raise NotAccepted
         return seen, elements
 
+    def edited(
+        self, texts: list[str], out: list[str], depth: int, edits: dict[tuple[int, str], list[str]]
+    ) -> tuple[list[str], list[str]]:
+        """Return the elements *texts* and their YAML *out* with what *edits* have in the places of some."""
+        left: list[str] = []
+        done: list[str] = []
+        shown = iter(out)
+        passed = False
+        for text in texts:
+            if text[:1] == "/":
+                left += [] if passed else [text]
+                continue
+            before = next(shown)
+            found = edits.get((depth, text))
+            passed = found is not None
+            if found is None:
+                left.append(text)
+                done.append(before)
+                continue
+            _, first, again, end, _, _ = self[found[0]]
+            if found[1:] != ([] if end is None else [end]):
+                raise NotAccepted
+            left += found
+            done.append(again if again is not None and before.lstrip("\n ").startswith("-") else first)
+        return left, done
+
     def enter(self, line: str, seen: int, out: list[str]) -> int:
         """Add the YAML of the start tag *line* to *out*, where none of its name is among the keys *seen* before it."""
         bit, shown, _, _ = self.context[line]
@@ -147,15 +173,18 @@ class Divided:
 
         Raises NotAccepted where it is not printed as virsh prints, or has no such child.
         """
-        if len(text) > LARGEST or not text.startswith(self._start) or not text.endswith(self._end):
+        start = text.find(self._first)
+        end = text.find(self._last, start)
+        behind = end + len(self._last)
+        last = len(text) - len(self._end)
+        well = 0 < start < end and behind <= last and text.startswith(self._start) and text.endswith(self._end)
+        if not well or len(text) > LARGEST:
             raise NotAccepted
-        above, _, below = text[: -len(self._end)].partition(self._first)
-        inside, end, behind = below.partition(self._last)
-        line, *before = above.split("\n  <")
-        nothing, *after = behind.split("\n  <")
-        if not end or nothing:
+        line, *before = text[:start].split("\n  <")
+        nothing, *after = text[behind:last].split("\n  <")
+        if nothing:
             raise NotAccepted
-        return Cut(line, before, inside.split("\n    <"), after)
+        return Cut(line, before, text[start + len(self._first) : end].split("\n    <"), after)
 
     def text(self, cut: Cut) -> str:
         """Return the document that was cut."""
@@ -177,6 +206,21 @@ class Divided:
         if declarations:
             fastxml.check_declarations(self.text(cut), declarations)
         return found._replace(elements=before + inside + after + 2)
+
+    def edited(self, cut: Cut, pieces: Pieced, edits: dict[tuple[int, str], list[str]]) -> tuple[Cut, Pieced]:
+        """Return a document that was converted with other elements in the places of some, which stay what they are.
+
+        *edits* are the pieces of these, by 1 for the root's children and 2 for the divided element's, and their texts.
+        """
+        root, start, declarations = fastxml.head_of(cut.line)
+        scope = fastxml.scope_of(root, declarations)
+        first = scope.document(root)[start]
+        outer, inner = self._of(scope, declarations, first)
+        before, top = outer.edited(cut.before, pieces.top[1:-1], 1, edits)
+        inside, devices = inner.edited(cut.inside, pieces.inside, 2, edits)
+        after, tail = outer.edited(cut.after, pieces.tail, 1, edits)
+        left = Cut(cut.line, before, inside, after)
+        return left, pieces._replace(top=[first[1], *top, pieces.top[-1]], inside=devices, tail=tail)
 
     def note(self) -> None:
         """Make the notes on all elements that were converted since it was called last."""

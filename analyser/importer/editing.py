@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analyser import runtime, xmlreader
 from analyser.fastmemory import Recent
-from analyser.fastxmlpieces import Cut
 from analyser.importer import notes, secrets, taking
 
 if TYPE_CHECKING:
+    from analyser.fastxmlpieces import Cut
     from analyser.importer.findings import Device
     from analyser.importer.taking import Edit
     from analyser.runtime import Taken
@@ -32,12 +32,13 @@ class Password(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """A domain without runtime state and passwords, and what these were; a mark stands for each password.
+    """What is to be taken out of a domain: its first line without it, and texts by depth and what they replace.
 
-    A ``block_job`` was copying a disk.
+    Also what was taken out, with a mark for each password; a ``block_job`` was copying a disk.
     """
 
-    cut: Cut
+    line: str
+    pieces: dict[tuple[int, str], list[str]]
     taken: list[Taken]
     passwords: list[Password]
     block_job: bool
@@ -54,19 +55,10 @@ def edit(cut: Cut, devices: list[Device], *, running: bool) -> Edited | None:
     taken, passwords = _taken(cut, edits)
     if running:
         taken = [*runtime.strip(xmlreader.parse(f"{cut.line}</domain>".encode())[0]), *taken]
-    left = Cut(
-        _ID.sub("", cut.line, count=1), _edited(cut.before, 1, edits), _edited(cut.inside, 2, edits),
-        _edited(cut.after, 1, edits),
+    return Edited(
+        _ID.sub("", cut.line, count=1), {place: found.pieces for place, found in edits.items()}, taken, passwords,
+        any("\n      <mirror" in key for _, key in edits),
     )  # fmt: skip
-    return Edited(left, taken, passwords, any("\n      <mirror" in key for _, key in edits))
-
-
-def is_clean(cut: Cut) -> bool:
-    """Say whether nothing is to be taken out of a domain that does not run."""
-    suspects = [
-        notes.may_have(entry, "devices", _tag(entry), running=False) for entry in cut.inside if entry[:1] != "/"
-    ]
-    return _edits(cut, suspects, running=False) == {}
 
 
 class _Edits(Recent["Edit | None"]):
@@ -101,21 +93,6 @@ def _edits(cut: Cut, suspects: list[bool], *, running: bool) -> dict[tuple[int, 
             if found.pieces:
                 edits[depth, entry] = found
     return edits
-
-
-def _edited(entries: list[str], depth: int, edits: dict[tuple[int, str], Edit]) -> list[str]:
-    """Return the pieces *entries* with those that are edited in their places."""
-    out: list[str] = []
-    passed = False
-    for entry in entries:
-        if entry[:1] == "/":
-            if not passed:
-                out.append(entry)
-            continue
-        found = edits.get((depth, entry))
-        passed = found is not None
-        out += [entry] if found is None else found.pieces
-    return out
 
 
 def _tag(entry: str) -> str:

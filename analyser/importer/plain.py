@@ -127,13 +127,12 @@ def _plain(domain: _Domain, pieces: Pieced) -> Plain | None:
         if edited.block_job:
             facts.found.insert(0, BLOCK_JOB)
         taken, passwords = edited.taken, edited.passwords
-        text = _domains[False].text(edited.cut)
         try:
-            pieces = _domains[False].convert(edited.cut)
+            cut, pieces = _domains[False].edited(cut._replace(line=edited.line), pieces, edited.pieces)
         except NotAccepted:
             return None
-        if not editing.is_clean(edited.cut):
-            return None
+        text = _domains[False].text(cut)
+        pieces = pieces._replace(elements=text.count("<") - text.count("</"))
     return Plain(f"{taking.without_marks(text)}\n", pieces, facts, taken, passwords, runs)
 
 

@@ -25,6 +25,7 @@ PASSWORD = "devices/graphics/@passwd"  # noqa: S105  (a path)
 """The one secret that is taken out here; others are rare."""
 
 _DEVICES = 2
+_DOMAIN = "<domain type='kvm'>"
 
 
 class Edit(NamedTuple):
@@ -62,8 +63,11 @@ def take(xml: str, depth: int, line: str) -> Edit | None:
             kind = kind.by_key["devices"].type
         printed = encode(decode(around, kind), kind, str(around.tag), {})
         lines = printed.split("\n")[1:-2]
-        (again,) = xmlreader.parse(printed.encode())
-        compare(around, again, file="")
+        (again,) = xmlreader.parse((f"{_DOMAIN}{printed}</domain>" if depth == _DEVICES else printed).encode())
+        compare(around, again[0] if depth == _DEVICES else again, file="")
+        # Nothing more is to be taken out of what is left.
+        if runtime.strip(again) or secrets.take(again).values:
+            return None
     except InputError:
         return None
     except ValueError:  # several documents, or none
