@@ -24,7 +24,8 @@ _TAGS = 256
 _TAG = re.compile(r"\w+")
 _INTERFACE = "interface"
 _TEXT = re.compile(r"\w+>([^<>&\n]*)</\w+>")
-_FIRMWARE = re.compile(r"<(?:nvram|kernel|initrd|dtb)\b| type='fwcfg'")
+_FIRMWARE = {"os": ("<nvram", "<kernel", "<initrd", "<dtb"), "sysinfo": (" type='fwcfg'",)}
+"""What there must be in an element for it to say something."""
 
 
 class Part(NamedTuple):
@@ -67,7 +68,7 @@ def part(text: str, *, running: bool = False) -> Part | None:
         return Part(name=said, may_have=suspect) if tag == "name" else Part(uuid=said, may_have=suspect)
     if tag == "metadata":
         return Part(owner=nova.of_text(text) or nova.read(_element(text)), may_have=suspect)
-    if tag in ("os", "sysinfo") and _FIRMWARE.search(text):
+    if any(each in text for each in _FIRMWARE.get(tag, ())):
         return Part(found=tuple(findings.of_part(_element(text))), may_have=suspect)
     return Part(may_have=True) if suspect else None
 
