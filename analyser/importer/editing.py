@@ -15,7 +15,6 @@ from analyser.importer import notes, secrets, taking
 
 if TYPE_CHECKING:
     from analyser.fastxmlpieces import Cut
-    from analyser.importer.findings import Device
     from analyser.importer.taking import Edit
     from analyser.runtime import Taken
 
@@ -44,12 +43,12 @@ class Edited(NamedTuple):
     block_job: bool
 
 
-def edit(cut: Cut, devices: list[Device], *, running: bool) -> Edited | None:
+def edit(cut: Cut, suspects: list[bool], *, running: bool) -> Edited | None:
     """Take out of the domain *cut* what does not belong into its object; None where that takes its tree.
 
-    *devices* say which of its devices may have something.
+    *suspects* say of each device whether it may have something.
     """
-    edits = _edits(cut, [device.may_have for device in devices], running=running)
+    edits = _edits(cut, suspects, running=running)
     if edits is None:
         return None
     taken, passwords = _taken(cut, edits)
@@ -76,7 +75,7 @@ _takings = _Edits()
 def _edits(cut: Cut, suspects: list[bool], *, running: bool) -> dict[tuple[int, str], Edit] | None:
     """Return what is to be edited, by its depth and text; None where that takes the whole tree.
 
-    *suspects* are the devices that may have something.
+    *suspects* say of each device whether it may have something.
     """
     edits: dict[tuple[int, str], Edit] = {}
     suspect = iter(suspects)

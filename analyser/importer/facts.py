@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 class Facts(NamedTuple):
-    """``name`` and ``uuid`` are as they stand, empty where there is none; ``owner`` is what Nova says."""
+    """``name`` and ``uuid`` are as they stand, empty where there is none; ``owner`` is what Nova says.
+
+    ``tags`` are those of all devices, ``devices`` at least those of which there is more to say.
+    """
 
     name: str
     uuid: str
     owner: nova.Nova | None
     found: list[Finding]
+    tags: tuple[str, ...]
     devices: list[Device]
 
 
@@ -32,8 +36,9 @@ def of_tree(domain: etree._Element) -> Facts:
     if domain.find("devices/disk/mirror") is not None:
         found.insert(0, BLOCK_JOB)
     return Facts(
-        domain.findtext("name") or "", domain.findtext("uuid") or "", nova.read(domain.find("metadata")), found, said
-    )
+        domain.findtext("name") or "", domain.findtext("uuid") or "", nova.read(domain.find("metadata")), found,
+        tuple(each.tag for each in said), said,
+    )  # fmt: skip
 
 
 def together(kind: str, devices: Iterable[Device], firmware: Iterable[Finding]) -> list[Finding]:

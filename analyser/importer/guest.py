@@ -119,10 +119,7 @@ def _row(
         item.name, part, digest, "guest", item.node, rank, int(running), named.identity, known.name, named.base,
         named.project, named.namespace, "", keep(options.spool, named.file, written.text, written.values), named.file,
         int(bool(written.values)),
-        said=said(
-            item.name, known.name, known.uuid.strip().lower(), known.devices, written.taken, found,
-            running=running, elements=written.elements,
-        ),
+        said=said(item.name, known, written.taken, found, running=running, elements=written.elements),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ what is rare is parsed on its own.
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,21 +42,21 @@ class Part(NamedTuple):
     may_have: bool = False
 
 
-def device(text: str, *, running: bool = False) -> Device:
-    """Return what there is to say of a device; *text* is its XML without the first ``<`` and without its end tag."""
+def device(text: str, *, running: bool = False) -> Device | str:
+    """Return what there is to say of a device: nothing but its tag of most.
+
+    *text* is its XML without the first ``<`` and without its end tag.
+    """
     tag = _tag(text)
     suspect = may_have(text, "devices", tag, running=running)
     if tag not in findings.LOOKED_AT:
-        return _plain(tag, suspect)
+        return Device(tag, may_have=True) if suspect else sys.intern(tag)
     quick = _QUICK.get(tag)
     said = quick(text) if quick is not None and "&" not in text else None
     said = said or findings.device(_element(text))
-    return said._replace(may_have=True) if suspect else said
-
-
-@lru_cache(_TAGS)
-def _plain(tag: str, suspect: bool) -> Device:
-    return Device(tag, may_have=suspect)
+    if suspect:
+        return said._replace(may_have=True)
+    return said if said.found or said.uses else tag
 
 
 def part(text: str, *, running: bool = False) -> Part | None:

@@ -115,13 +115,16 @@ def _pieces(domain: _Domain) -> Pieced | None:
 
 def _plain(domain: _Domain, pieces: Pieced) -> Plain | None:
     text, cut, kind, runs = domain
-    devices: list[Device] = [note for (note,) in pieces.inner]
+    said: list[Device | str] = [note for (note,) in pieces.inner]
+    devices = [each for each in said if not isinstance(each, str)]
+    tags = tuple([each if isinstance(each, str) else each.tag for each in said])
     parts: list[Part] = [note for (note,) in pieces.notes if note is not None]
-    facts = _facts(kind, devices, parts)
+    facts = _facts(kind, tags, devices, parts)
     taken: list[Taken] = []
     passwords: list[Password] = []
     if runs or True in [each.may_have for each in devices] or True in [each.may_have for each in parts]:
-        edited = editing.edit(cut, devices, running=runs)
+        suspects = [not isinstance(each, str) and each.may_have for each in said]
+        edited = editing.edit(cut, suspects, running=runs)
         if edited is None:
             return None
         if edited.block_job:
@@ -136,7 +139,7 @@ def _plain(domain: _Domain, pieces: Pieced) -> Plain | None:
     return Plain(f"{taking.without_marks(text)}\n", pieces, facts, taken, passwords, runs)
 
 
-def _facts(kind: str, devices: list[Device], parts: list[Part]) -> Facts:
+def _facts(kind: str, tags: tuple[str, ...], devices: list[Device], parts: list[Part]) -> Facts:
     name = uuid = ""
     owner = None
     firmware: list[Finding] = []
@@ -145,7 +148,7 @@ def _facts(kind: str, devices: list[Device], parts: list[Part]) -> Facts:
         uuid = uuid if part.uuid is None else part.uuid
         owner = owner or part.owner
         firmware += part.found
-    return Facts(name, uuid, owner, together(kind, devices, firmware), devices)
+    return Facts(name, uuid, owner, together(kind, devices, firmware), tags, devices)
 
 
 def _is_front(data: bytes) -> bool:

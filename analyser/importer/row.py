@@ -13,7 +13,8 @@ from analyser.importer.findings import CODES, DISK, NETWORK, POOL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analyser.importer.findings import Device, Finding
+    from analyser.importer.facts import Facts
+    from analyser.importer.findings import Finding
     from analyser.importer.items import Item
     from analyser.runtime import Taken
     from schemas.errors import KubevmmError
@@ -123,18 +124,18 @@ _words = {code: quoted(words) for code, words in CODES.items()}
 
 
 def said(
-    source: str, name: str, uuid: str, devices: list[Device], taken: list[Taken], found: Iterable[Finding], *,
-    running: bool, elements: int,
-) -> Said:  # fmt: skip
-    """Return what the report says of the guest *name* in the file *source*."""
-    used = [use for device in devices if device.uses for use in device.uses]
+    source: str, known: Facts, taken: list[Taken], found: Iterable[Finding], *, running: bool, elements: int
+) -> Said:
+    """Return what the report says of a guest in the file *source*."""
+    used = [use for device in known.devices for use in device.uses]
     if len(used) > 1:
         used.sort(key=lambda use: _USED.index(use[0]))
-    carried = _carried(tuple([device.tag for device in devices]))
+    uuid = known.uuid.strip().lower()
+    carried = _carried(known.tags)
     left = ", ".join([json.dumps(each, ensure_ascii=False) for each in left_out(taken)])
     people = ", ".join([person(code, detail) for code, detail in found])
     return Said(
-        f'"domain": {quoted(name)}, "uuid": {quoted(uuid) if uuid else "null"}, "source": {quoted(source)}, '
+        f'"domain": {quoted(known.name)}, "uuid": {quoted(uuid) if uuid else "null"}, "source": {quoted(source)}, '
         f'"running": {"true" if running else "false"}',
         f'"carried": {{"elements": {elements}, "devices": {carried}}}, "leftOut": [{left}], "needsAPerson": [{people}',
         NEXT.join([FIELD.join(use) for use in used]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 3
 """Of the journal; one of another format is begun anew."""
 
+_THRESHOLD = 20_000
 _CHUNK = 96
 _CHUNK_BYTES = 1 << 20
 _AHEAD = 3
@@ -139,9 +141,16 @@ def _results(chunks: Iterator[list[tuple[Item, str | None]]], options: Options, 
         pool.shutdown(cancel_futures=True)
 
 
+def spare_collections() -> None:
+    """Let Python look for cycles seldom: an import makes none, and much that is looked through in vain."""
+    gc.freeze()
+    gc.set_threshold(_THRESHOLD, 50, 1000)
+
+
 def _worker() -> None:
     """Leave interrupts to the parent, and end with it however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spare_collections()
     parent = parent_process()
 
     def watch() -> None:

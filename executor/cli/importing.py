@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from analyser.importer.run import Request, run
+from analyser.importer.run import Request, run, spare_collections
 from analyser.names import object_name
 from analyser.report.table import show
 from executor.cli import messages
@@ -59,6 +59,7 @@ def imported(
     uris = [source for source in sources if "://" in source]
     folders = tuple(source for source in sources if "://" not in source)
     request = Request(folders, output, namespace, infrastructure, node, jobs, force)
+    spare_collections()
     with _progress() as progress:
         return run(request, chain(*(_live(uri, node) for uri in uris)), progress)
 
