@@ -64,7 +64,7 @@ NAME = "kubevmm-name-web"
 
 def agree(data: bytes) -> bool:
     """Say whether the guest *data* goes the quick way; it must write, take out and say what the slow one does."""
-    quick = plain.convert(data)
+    quick = plain.convert([data])[0]
     written = quick and quick.proven(ABOVE, NAME + document.SECRETS)
     if quick is None or written is None:
         return False
@@ -76,8 +76,14 @@ def agree(data: bytes) -> bool:
     assert quick.taken == made.taken
     assert {each.key: each.value for each in quick.passwords} == made.values
     assert quick.pieces.elements == made.elements
-    assert quick.facts == said
+    assert _told(quick.facts) == _told(said)
     return True
+
+
+def _told(found: facts.Facts) -> facts.Facts:
+    """Return the facts with those devices alone of which there is something to say, and what is said."""
+    devices = [each._replace(may_have=False) for each in found.devices if each.found or each.uses]
+    return found._replace(devices=devices)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -87,7 +93,7 @@ def test_both_ways_write_the_same(path: Path) -> None:
 
 def test_most_guests_of_an_estate_go_the_quick_way() -> None:
     guests = [path for path in OPENSTACK.glob("*/etc/libvirt/qemu/*.xml") if b"</domain>" in path.read_bytes()]
-    quick = [path for path in guests if plain.convert(path.read_bytes()) is not None]
+    quick = [path for path in guests if plain.convert([path.read_bytes()])[0] is not None]
     assert len(quick) > len(guests) / 2
 
 
@@ -104,4 +110,4 @@ def test_both_ways_take_out_the_same(text: str, changed: str, quick: bool) -> No
 def test_what_is_not_printed_as_virsh_prints_goes_the_slow_way() -> None:
     data = PRINTED.replace("dev='tap0'", "dev='&#118;net3'").encode()
     assert fastxml.to_yaml(data) is None
-    assert plain.convert(data) is None
+    assert plain.convert([data]) == [None]
