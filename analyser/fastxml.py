@@ -160,7 +160,7 @@ def _foreign(inside: Foreign, rest: Iterator[str], namespaces: Scope) -> str:
         raise NotAccepted
     whole = "\n".join(lines)
     if len(lines) > 1 and is_canonical(whole, inside.column):
-        return f" |-\n{shift}" + whole.replace("\n", f"\n{shift}")
+        return as_block(whole, namespaces)
     if not lines or not all(line.startswith(column) for line in lines):
         raise NotAccepted
     value = "\n".join([line[inside.column :] for line in lines])
@@ -173,6 +173,12 @@ def _foreign(inside: Foreign, rest: Iterator[str], namespaces: Scope) -> str:
         raise NotAccepted
     block = block_text(value, shift + column) if len(lines) > 1 else None
     return " " + (block or scalar_text(value))
+
+
+def as_block(text: str, namespaces: Scope) -> str:
+    """Return the canonical foreign content *text*, of several lines, as a YAML value."""
+    shift = " " * namespaces.offset
+    return f" |-\n{shift}" + text.replace("\n", f"\n{shift}")
 
 
 def scope_of(root: Root, declarations: str) -> Scope:

@@ -75,6 +75,11 @@ _scalars = {kind: _Scalars(DECODERS.get(kind)) for kind in ("string", "enum", "i
 _sizes: dict[str, _Sizes] = {}
 
 
+def scalars(kind: str) -> dict[str, str]:
+    """Return what stands for values in YAML in places of *kind*; of what XML must escape, nothing is asked."""
+    return _scalars[kind]
+
+
 def _sizes_of(field: Field) -> _Sizes:
     return _sizes.setdefault(field.unit, _Sizes(field.unit))
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from analyser import fastxml
+from analyser import fastxml, foreignlines
 from analyser.fastmemory import LARGEST, NotAccepted, Recent
-from analyser.fastxmllines import Context, Remark
+from analyser.fastxmllines import Context, Foreign, Remark
+from analyser.fastxmlshapes import Shapes
 
 if TYPE_CHECKING:
     from analyser.fastxmllines import Entry, Scope
 
 Note: TypeAlias = Callable[[str], Any]
+Canonical: TypeAlias = Callable[[str, int], bool]
 
 # The bit of the element's key among its siblings, the YAML text, the text after a sibling of the same key (None: the
 # key takes one value), the end tag that must follow (None: the piece has it all), how many elements it is, and a place
@@ -32,35 +34,54 @@ class Pieces(Recent[_Entry]):
     None has a comment. Those that have an end tag stand here without it.
     """
 
-    def __init__(self, context: Context, scope: Scope, depth: int, due: list[tuple[str, list[Any]]]) -> None:
+    def __init__(
+        self, context: Context, scope: Scope, depth: int, due: list[tuple[str, list[Any]]], canonical: Canonical
+    ) -> None:
         super().__init__()
         self.context = context
         self._scope = scope
         self._start = f"{'  ' * depth}<"
         self._due = due  # elements whose notes are still to be made, and where these go
+        self._shapes = Shapes(self._by_lines)
+        self._canonical = canonical
+        self._foreign: set[str] = set()  # the first lines of elements with foreign content
 
     def read(self, key: str) -> _Entry:
         """Return what the element *key* is; raises NotAccepted."""
         note: list[Any] = []
+        foreign = key[: key.find("\n")] in self._foreign
+        shown, (bit, start, end, elements) = self._by_lines(key) if foreign else self._shapes.convert(key)
+        self._due.append((key, note))
+        return (bit, shown, None if start is None else shown[start:], end, elements, note)
+
+    def _by_lines(self, key: str) -> tuple[str, tuple[int, int | None, str | None, int]]:
+        """Return the YAML of the element *key*, and the rest of its entry.
+
+        That is the bit of its key, where the text begins after a sibling of the same key, the end tag, how many
+        elements it is.
+        """
         line, more, rest = key.partition("\n")
         entry = self.context[self._start + line]
         bit, shown, again, inner = entry
+        start = None if again is None else len(shown) - len(again)
         if bit <= 1 or (inner is None and more) or "<!--" in key:
             raise NotAccepted
         if inner is None:
-            self._due.append((key, note))
-            return (bit, shown, again, None, 1, note)
+            return shown, (bit, start, None, 1)
         if isinstance(inner, Remark):
             raise NotAccepted
+        elements = 1 + key.count("<") - key.count("</")
+        if isinstance(inner, Foreign) and more:
+            self._foreign.add(line)
+            if "\n" in rest and not self._scope.declared and self._canonical(rest, inner.column):
+                foreignlines.remember(rest, inner.column, canonical=True)
+                shown += fastxml.as_block(rest, self._scope)
+                return shown, (bit, start, inner.end[len(self._start) :], elements)
         lines = rest.split("\n") if more else []
         lines.append(inner.end)
         out: list[str] = []
         fastxml.write(entry, iter(lines), out, self._scope)
-        whole = "".join(out)
-        behind = None if again is None else whole[len(shown) - len(again) :]
-        elements = 1 + key.count("<") - key.count("</")
-        self._due.append((key, note))
-        return (bit, whole, behind, inner.end[len(self._start) :], elements, note)
+        return "".join(out), (bit, start, inner.end[len(self._start) :], elements)
 
     def convert(self, texts: list[str], seen: int, out: list[str], notes: list[list[Any]]) -> tuple[int, int]:
         """Add the YAML of the elements *texts* to *out*, and the notes on them to *notes*.
@@ -156,15 +177,17 @@ class Pieced(NamedTuple):
 class Divided:
     """Documents of one kind, cut at the children of their root, and at those of its child *tag*.
 
-    *outer* and *inner* make the notes on these and those, when ``note`` is called.
+    *outer* and *inner* make the notes on these and those, when ``note`` is called. *canonical* knows the foreign
+    content that most of the documents have: whether it is printed as libxml2 prints it, from a column on.
     """
 
-    def __init__(self, root: str, tag: str, outer: Note, inner: Note) -> None:
+    def __init__(self, root: str, tag: str, outer: Note, inner: Note, canonical: Canonical) -> None:
         self._start = f"<{root} "
         self._end = f"\n</{root}>"
         self._line = f"  <{tag}>"
         self._first = f"\n{self._line}\n    <"
         self._last = f"\n  </{tag}>"
+        self._canonical = canonical
         self._due: list[tuple[Note, list[tuple[str, list[Any]]]]] = [(outer, []), (inner, [])]
         self._places: dict[str, tuple[Scope, Pieces, Pieces]] = {}
 
@@ -238,7 +261,7 @@ class Divided:
             divided = context[self._line][3] if isinstance(context, Context) else None
             if not isinstance(context, Context) or not isinstance(divided, Context):
                 raise NotAccepted
-            outer = Pieces(context, scope, 1, self._due[0][1])
-            inner = Pieces(divided, scope, 2, self._due[1][1])
+            outer = Pieces(context, scope, 1, self._due[0][1], self._canonical)
+            inner = Pieces(divided, scope, 2, self._due[1][1], self._canonical)
             known = self._places[declarations] = scope, outer, inner
         return known[1], known[2]

@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 _LEAVES = frozenset({"string", "enum", "integer", "yesno", "onoff"})
 _SIMPLE = _LEAVES | {"size"}
-_WORDS = {value: {"false": words[False], "true": words[True]} for value, words in BOOLEANS.items()}
+WORDS = {value: {"false": words[False], "true": words[True]} for value, words in BOOLEANS.items()}
 
 # Scalars that stand for themselves in XML, whatever YAML takes them for; without those in RESOLVED.
 _PLAIN = re.compile(r"-?[A-Za-z0-9_/][\w./,;=+^@%|()*~-]*(?: [\w./,;=+^@%|()*~-]+)*", re.ASCII)
 _QUOTED = re.compile(r'"([^"\\&<>\']+)"')
+
+
+def plain(value: str) -> str | None:
+    """Return what the scalar *value* is in XML where it stands for itself; None where that takes the codec."""
+    if _PLAIN.fullmatch(value) and value not in RESOLVED:
+        return value
+    quoted = _QUOTED.fullmatch(value)
+    return quoted[1] if quoted is not None and value.isprintable() else None
+
 
 HEAD, BODY, DONE = range(3)
 """The phases of a map: its attributes may follow, its children may follow, nothing may follow."""
@@ -269,7 +278,7 @@ class _Keys(Lines):
         slot: _Slot | None = None
         if field is not None and field.owner is None and not field.many and field.value in _SIMPLE:
             bit = element.bits[key]
-            special = field.unit if field.value == "size" else _WORDS.get(field.value)
+            special = field.unit if field.value == "size" else WORDS.get(field.value)
             if field.where is ATTRIBUTE and self._phase == HEAD:
                 slot = _Slot(bit, f" {field.xml}='", "'", None, special)
             elif field.where is TEXT and self._phase == HEAD and not element.pair:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from analyser import fastyaml
 from analyser.fastmemory import NotAccepted, Recent
 from analyser.fastyamllines import BODY, HEAD, UP, Lines
+from analyser.fastyamlshapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,23 +28,25 @@ class _Pieces(Recent[_Entry]):
         super().__init__()
         self._place = place
         self._indent = "\n" + " " * place.element.column
+        self._shapes = Shapes(self._by_lines)
 
     def read(self, key: str) -> _Entry:
         """Return what *key* is; raises NotAccepted."""
+        text, (bits, place) = self._shapes.convert(key)
+        return (bits, text, place)
+
+    def _by_lines(self, key: str) -> tuple[str, tuple[int, Lines]]:
+        """Return the XML of the piece *key*, and the rest of its entry."""
         place = self._place
         if not key.startswith(self._indent) or key[len(self._indent) :][:1] in ("", " ", "\n"):
             raise NotAccepted
-        if not place.repeats and "\n" not in key[1:]:
-            bit, text, after, inner, _ = entry = place[key[1:]]
-            if inner is None and entry is not UP:
-                return (bit, text, place if after is None else after)
         # A list's items stand in the list, and that in its map.
         stack: list[tuple[Lines, int]] = [(place.element.phases[BODY], 0)] if place.repeats else []
         out: list[str] = []
         place, seen = fastyaml.walk(place, int(place.repeats), stack, iter(key[1:].split("\n")), out)
         while len(stack) > 1 or (stack and not place.repeats):
             place, seen = fastyaml.leave(place, seen, stack, out)
-        return (stack[0][1] if stack else seen, "".join(out), place)
+        return "".join(out), (stack[0][1] if stack else seen, place)
 
 
 def _add(place: Lines, pieces: Iterable[str], seen: int, out: list[str]) -> tuple[Lines, int]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 
-from analyser.fastmemory import Recent
-
 _ENTRIES = 4096
+_BLOCKS = 500
 _LONGEST = 200
 _DEEPEST = 100
 _OPEN, _CLOSED, _END = range(3)
@@ -88,16 +87,8 @@ def _matched(line: str) -> _Line | None:
     return (_CLOSED if closed else _OPEN, len(match[1]), prefix, declared, "" if closed else f"{match[1]}</{name}>")
 
 
-class _Blocks(Recent[bool]):
-    """What was said of late: an import asks of one text when it is read, and again when it is proven."""
-
-    def read(self, key: str) -> bool:
-        """Say whether what follows the column in *key* is canonical."""
-        column, _, text = key.partition("\n")
-        return _is_canonical(text.split("\n"), int(column))
-
-
-_blocks = _Blocks()
+# What was said of late: an import asks of one text when it is read, and again when it is proven.
+_blocks: dict[tuple[str, int], bool] = {}
 
 
 def is_canonical(text: str, column: int) -> bool:
@@ -105,7 +96,18 @@ def is_canonical(text: str, column: int) -> bool:
 
     False only means that it is not known.
     """
-    return _blocks[f"{column}\n{text}"]
+    found = _blocks.get((text, column))
+    if found is None:
+        found = _is_canonical(text.split("\n"), column)
+        remember(text, column, canonical=found)
+    return found
+
+
+def remember(text: str, column: int, *, canonical: bool) -> None:
+    """Remember for a while whether *text* is canonical from *column* on."""
+    if len(_blocks) >= _BLOCKS:
+        _blocks.clear()
+    _blocks[text, column] = canonical
 
 
 def _is_canonical(lines: list[str], column: int) -> bool:

@@ -68,7 +68,7 @@ def part(text: str, *, running: bool = False) -> Part | None:
         said = found[1] if found else _element(text).text or ""
         return Part(name=said, may_have=suspect) if tag == "name" else Part(uuid=said, may_have=suspect)
     if tag == "metadata":
-        return Part(owner=nova.of_text(text) or nova.read(_element(text)), may_have=suspect)
+        return Part(owner=nova.of_text(text.partition("\n")[2]) or nova.read(_element(text)), may_have=suspect)
     if any(each in text for each in _FIRMWARE.get(tag, ())):
         return Part(found=tuple(findings.of_part(_element(text))), may_have=suspect)
     return Part(may_have=True) if suspect else None

@@ -77,43 +77,53 @@ def _of(tag: str, attributes: dict[str, str], text: str) -> dict[str, str | None
 
 
 # As Nova writes it (nova/virt/libvirt/config.py) and libvirt prints it: each element on a line of its own, in a column
-# that says how deep it is. No value has an escape.
+# that says how deep it is, with nothing escaped. V is a value or a text, T a text that is not blank.
 _TEXT = re.compile(
-    r"""metadata>
-    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">
-(?:      <nova:package version="([^"&<]*)"/>
-)?      <nova:name>([^&<]*)</nova:name>
-      <nova:creationTime>([^&<]*)</nova:creationTime>
-      <nova:flavor name="([^"&<]*)"(?: [\w-]+="[^"<]*")*>
-(?:        <nova:\w+>[^<]*</nova:\w+>
-)*      </nova:flavor>
+    r"""    <nova:instance xmlns:nova="http://openstack\.org/xmlns/libvirt/nova/[\w.]+">
+(?:      <nova:package version="(V)"/>
+)?      <nova:name>(T)</nova:name>
+      <nova:creationTime>(T)</nova:creationTime>
+      <nova:flavor name="(V)"(?: id="V")?>
+(?:        <nova:(\w+)>T</nova:\5>
+)+      </nova:flavor>
       <nova:owner>
-        <nova:user uuid="([^"&<]*)">([^&<]*)</nova:user>
-        <nova:project uuid="([^"&<]*)">([^&<]*)</nova:project>
+        <nova:user uuid="(V)">(T)</nova:user>
+        <nova:project uuid="(V)">(T)</nova:project>
       </nova:owner>
-(?:      <nova:root type="(image|volume)"(?: uuid="([^"&<]*)")?/>
-)?(?=      <nova:ports>|    </nova:instance>)"""
+(?:      <nova:root type="(image|volume)"(?: uuid="(V)")?/>
+)?(?:      <nova:ports>
+(?:        <nova:port uuid="V">
+(?:          <nova:ip type="V" address="V" ipVersion="V"/>
+)+        </nova:port>
+)+      </nova:ports>
+)?    </nova:instance>""".replace("V", '[^"<>&]*').replace("T", "(?! *<)[^<>&]+")
 )
+_COLUMN = 4
+_REMEMBERED = 500
+
+_read: dict[str, Nova] = {}
 
 
-def of_text(text: str) -> Nova | None:
-    """Return what Nova says in the ``<metadata>`` that virsh printed as *text*; None where only a tree can tell.
-
-    That is so where Nova's element is not the first, or has other children than Nova writes, or something is escaped.
-    """
-    match = _TEXT.match(text)
-    # Of two elements of one name the first counts, wherever it is.
-    if match is None or text.find("<nova:root", match.end()) >= 0 or text.find("<nova:package", match.end()) >= 0:
-        return None
-    version, name, created, flavor, user_id, user, project_id, project, kind, image = match.groups()
+def is_canonical(text: str, column: int) -> bool:
+    """Say whether the inside of ``<metadata>`` is what Nova writes alone, as libxml2 prints it from *column* on."""
+    match = _TEXT.fullmatch(text) if column == _COLUMN else None
+    # Every line ends with a tag, so none is split by what stands in a value.
+    if match is None or not text.replace(">\n", "").isprintable():
+        return False
+    version, name, created, flavor, _, user_id, user, project_id, project, kind, image = match.groups()
     said = (
         ("name", name.strip()), ("flavor", flavor), ("image", image if kind == "image" else None),
         ("project", project.strip()), ("project-id", project_id), ("user", user.strip()), ("user-id", user_id),
         ("created", created.strip()), ("version", version),
     )  # fmt: skip
-    return Nova(
-        name.strip() or None,
-        project.strip() or None,
-        project_id or None,
-        tuple([(key, value) for key, value in said if value]),
-    )
+    if len(_read) >= _REMEMBERED:
+        _read.clear()
+    facts = tuple([(key, value) for key, value in said if value])
+    _read[text] = Nova(name.strip() or None, project.strip() or None, project_id or None, facts)
+    return True
+
+
+def of_text(text: str) -> Nova | None:
+    """Return what Nova says in ``<metadata>`` with *text* inside; None where only a tree can tell."""
+    found = _read.get(text)
+    return found or (_read.get(text) if is_canonical(text, _COLUMN) else None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from analyser import fastyamlpieces
 from analyser.fastmemory import NotAccepted
 from analyser.fastxmlpieces import Divided
-from analyser.importer import editing, notes, secrets, taking
+from analyser.importer import editing, notes, nova, secrets, taking
 from analyser.importer.facts import Facts, together
 from analyser.importer.findings import BLOCK_JOB
 
@@ -30,7 +30,13 @@ _TYPE = re.compile(r" type='([^'&]*)'")
 
 # By whether it runs: what is remembered of one that does is not true of one that does not.
 _domains = {
-    running: Divided("domain", "devices", partial(notes.part, running=running), partial(notes.device, running=running))
+    running: Divided(
+        "domain",
+        "devices",
+        partial(notes.part, running=running),
+        partial(notes.device, running=running),
+        nova.is_canonical,
+    )
     for running in (False, True)
 }
 
