@@ -38,3 +38,16 @@ def load(
     if found.skipped:
         messages.note(f"{found.skipped} objects of other groups were left out")
     return found
+
+
+def declared(
+    names: list[str] | None, namespace: str | None, recursive: bool
+) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    """Return of what the files have: each kind in each namespace once, and the names there.
+
+    Raises KubevmmError, after all problems but the last line were printed.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in load(names, namespace, recursive).objects:
+        found.setdefault((each.ref.kind, each.ref.namespace), []).append(each.ref.name)
+    return [(kind, place, tuple(found[kind, place])) for kind, place in sorted(found)]

@@ -1,4 +1,4 @@
-"""`virtctl describe`: all that there is to say of one guest, or of any other object."""
+"""`virtctl describe`: all that there is to say of guests, or of any other objects."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ import typer
 
 from executor.cli import messages
 from executor.cli.completing import objects
+from executor.cli.declared import Files, Recursive, declared
 from executor.cli.options import Report
 from executor.cli.tables import Output, as_json, size, table
-from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, hypervisor_at, mark_of, target
+from executor.cli.targets import DEFAULT_NAMESPACE, Connect, Namespace, find, hypervisor_at, mark_of
+from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from executor.hypervisor.hypervisor import Hypervisor
+
+GUEST = "VirtualMachine"
+
 
 def describe(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="[KIND] NAME", help="web-1, vm web-1, vmdisk root, or vmimage/debian.", autocompletion=objects
+            metavar="[KIND] NAME...", help="web-1, vm web-1, vmdisk root, or vmimage/debian.", autocompletion=objects
         ),
-    ],
+    ] = None,
     *,
+    filename: Files = None,
+    recursive: Recursive = False,
     output: Output = Report.text,
     namespace: Namespace = None,
     connect: Connect = "",
@@ -35,34 +43,54 @@ def describe(
       virtctl describe web-1
       virtctl describe vm web-1 -o json
       virtctl describe vmdisk root
+      virtctl describe -f web-1.yaml
     """
-    kind, name = _other(words)
-    if kind:
-        from executor.cli import describing
+    from executor.cli.refs import parse
 
-        with hypervisor_at(connect) as hypervisor:
-            obj = describing.find(hypervisor, kind, name, namespace or DEFAULT_NAMESPACE)
-        typer.echo(as_json(obj) if output is Report.json else "\n".join(describing.text(obj)))
-        return
+    if bool(words) == bool(filename):
+        raise typer.BadParameter("name either objects or files")
+    if filename:
+        asked = declared(filename, namespace, recursive)
+    else:
+        asked = [(kind, namespace, names) for kind, names in parse(words or (), bare=GUEST).items()]
+    wanted = [(kind, place, name) for kind, place, names in asked for name in names]
+    if not wanted:
+        raise typer.BadParameter("a name is missing")
+    texts: list[str] = []
+    found: list[dict[str, Any]] = []
+    code = 0
+    with hypervisor_at(connect) as hypervisor:
+        for kind, place, name in wanted:
+            try:
+                told, text = _guest(hypervisor, name, place) if kind == GUEST else _other(hypervisor, kind, name, place)
+            except KubevmmError as error:
+                if len(wanted) == 1:
+                    raise
+                messages.failure(error)
+                code = 1
+                continue
+            found.append(told)
+            texts.append("\n".join(text))
+    if output is Report.json:
+        typer.echo(as_json(found[0] if len(wanted) == 1 else found))
+    elif texts:
+        typer.echo("\n\n\n".join(texts))
+    raise typer.Exit(code)
+
+
+def _guest(hypervisor: Hypervisor, name: str, namespace: str | None) -> tuple[dict[str, Any], Iterator[str]]:
     from executor.node.facts import facts
 
-    with target(words, namespace, connect) as (_, domain):
-        found = facts(domain, mark_of(domain))
-    typer.echo(as_json(found) if output is Report.json else "\n".join(_text(found)))
+    domain = find(hypervisor, name, namespace)
+    found = facts(domain, mark_of(domain))
+    return found, _text(found)
 
 
-def _other(words: list[str]) -> tuple[str, str]:
-    """Return the kind and the name of an object that is no guest; nothing where a guest is meant."""
-    from executor.engine.objects import kind_of
+def _other(hypervisor: Hypervisor, kind: str, name: str, namespace: str | None) -> tuple[dict[str, Any], Iterator[str]]:
+    from executor.cli import describing
 
-    first, slash, rest = words[0].partition("/")
-    kind = kind_of(first) if slash or len(words) > 1 else None
-    if kind is None or kind.name == "VirtualMachine":
-        return "", ""
-    names = ([rest] if slash else []) + words[1:]
-    if len(names) != 1 or not names[0]:
-        raise typer.BadParameter(f"one {kind.short} is expected, not {len(names)}")
-    return kind.name, names[0]
+    found = describing.find(hypervisor, kind, name, namespace or DEFAULT_NAMESPACE)
+    return found, describing.text(found)
 
 
 def _text(found: dict[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from executor.cli import messages
@@ -11,9 +12,10 @@ from executor.cli.forms import Form, cells, text_of
 from executor.engine.objects import kind_of, labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from executor.cli.jsonpath import Path
+    from executor.engine.listing import Query
     from executor.hypervisor.hypervisor import Hypervisor
 
 Column: TypeAlias = tuple[str, str, bool]
@@ -61,27 +63,27 @@ _OTHERS: Final = (("AGE", "age", False),)
 
 def show(
     hypervisor: Hypervisor,
-    asked: Mapping[str, tuple[str, ...]],
-    namespace: str | None,
-    selector: str,
+    queries: Sequence[Query],
     form: Form,
     *,
-    unmanaged: bool,
     sort_by: Path | None = None,
     heads: bool = True,
     labels: bool = False,
 ) -> int:
-    """Write what is *asked* for (names by kind) to standard output; return the exit code."""
-    from executor.engine.listing import Query, listing
+    """Write what *queries* find to standard output, and what has no object to standard error; return the exit code."""
+    from executor.engine.listing import listing
 
     code = shown = 0
     documents: list[dict[str, Any]] = []
     brief = sort_by is None and not form.detail
-    for kind, names in asked.items():
-        found = listing(hypervisor, Query(kind, namespace, names, selector, unmanaged, detail=form.detail, brief=brief))
+    named, many = any(query.names for query in queries), len(queries) > 1
+    namespaces = {query.namespace for query in queries}
+    for query in queries:
+        kind, namespace = query.kind, query.namespace
+        found = listing(hypervisor, replace(query, brief=brief))
         if sort_by is not None:
             found.objects.sort(key=lambda obj: sortable(sort_by.values(obj)))
-        for name in names:
+        for name in query.names:
             if not any(obj["metadata"]["name"] == name for obj in found.objects):
                 missing(kind, name, namespace)
                 code = 1
@@ -91,17 +93,18 @@ def show(
             sys.stdout.writelines(f"{kind.lower()}/{obj['metadata']['name']}\n" for obj in found.objects)
         elif found.objects:
             loose = any("namespace" not in obj["metadata"] for obj in found.objects)
-            columns = Columns(kind, form, namespace is None or loose, many=len(asked) > 1, labels=labels)
+            columns = Columns(kind, form, namespace is None or len(namespaces) > 1 or loose, many=many, labels=labels)
             table([*([columns.head] if heads else []), *map(columns.row, found.objects)])
-            if len(asked) > 1:
+            if many:
                 sys.stdout.write("\n")
-        if found.unmanaged and not names:
+        if found.unmanaged and not query.names:
             _count(kind, found.unmanaged)
-        shown += len(found.objects) + found.unmanaged * (not names)
-    if not shown and not any(asked.values()) and not form.whole:
-        messages.note(f"nothing found{f' in the namespace {namespace}' if namespace else ''}")
+        shown += len(found.objects) + found.unmanaged * (not query.names)
+    if not shown and not named and not form.whole:
+        where = f" in the namespace {namespaces.pop()}" if len(namespaces) == 1 and None not in namespaces else ""
+        messages.note(f"nothing found{where}")
     if form.whole and (documents or not code):
-        sys.stdout.write(text_of(documents, form, single=len(documents) == 1 and any(asked.values())))
+        sys.stdout.write(text_of(documents, form, single=len(documents) == 1 and named))
     return code
 
 

@@ -48,7 +48,7 @@ def watch(
 
     told = changes(hypervisor, queries, lost=lambda error: messages.note(f"{error}; trying again"))
     first = next(told)
-    absent = [(query, name) for query in queries for name in query.names if not _has(first, query.kind, name)]
+    absent = [(query, name) for query in queries for name in query.names if not _has(first, query, name)]
     if absent:
         for query, name in absent:
             missing(query.kind, name, query.namespace)
@@ -60,8 +60,13 @@ def watch(
     return 0
 
 
-def _has(batch: Iterable[Change], kind: str, name: str) -> bool:
-    return any((each.object["kind"], each.object["metadata"]["name"]) == (kind, name) for each in batch)
+def _has(batch: Iterable[Change], query: Query, name: str) -> bool:
+    places = (query.namespace, None)
+    return any(
+        (each.object["kind"], each.object["metadata"]["name"]) == (query.kind, name)
+        and (query.namespace is None or each.object["metadata"].get("namespace") in places)
+        for each in batch
+    )
 
 
 def _write(text: str) -> None:
