@@ -47,6 +47,7 @@ bench: environment  ## measure against peers, and keep the tables in docs/benchm
 	$(BIN)/python -m benchmarks.estate measure --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.kube --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.node --output docs/benchmarks.md
+	$(BIN)/python -m benchmarks.placement --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scale --output docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scale --guests 1000 --pace 40 --output docs/benchmarks.md
 

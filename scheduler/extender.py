@@ -11,6 +11,7 @@ from aiohttp import web
 
 from scheduler import metrics
 from scheduler.judge import Judge
+from scheduler.windows import FEWEST, Windows
 
 if TYPE_CHECKING:
     from scheduler.caches import Caches
@@ -24,6 +25,7 @@ GUEST: Final = "VirtualMachine"
 LARGEST: Final = 64 << 20
 """Bytes of a request: a Pod and the names of all nodes."""
 
+_FURTHER: Final = "none of the {} nodes looked at so far can run the guest: looking at others"
 _ABSENT: Final = "reports nothing: no executor runs there"
 
 
@@ -34,6 +36,7 @@ class _Owner(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
+    uid: str = ""
     namespace: str = "default"
     owner_references: list[_Owner] | None = None
 
@@ -55,6 +58,12 @@ class _Filtered(msgspec.Struct, rename="pascal"):
     failed_and_unresolvable_nodes: dict[str, str]
 
 
+class _Failed(msgspec.Struct, rename="pascal"):
+    """No answer: kube-scheduler tries the Pod again after a moment, whatever happens in the cluster or does not."""
+
+    error: str
+
+
 class _Priority(msgspec.Struct, rename="pascal", gc=False):
     host: str
     score: int
@@ -69,6 +78,7 @@ class Extender:
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
         self._judge = Judge(caches.places)
+        self._windows = Windows()
 
     def app(self) -> web.Application:
         """Return the application with all verbs."""
@@ -88,9 +98,10 @@ class Extender:
         else:
             # No error: the guest may be in the cache a moment later, and the Pod is tried again.
             fits, fails = [], dict.fromkeys(names, problem)
+        more = not fits and verdict is not None and self._more(verdict, arguments.pod.metadata.uid, names)
         metrics.REFUSED.inc(len(fails))
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
-        return _json(_Filtered(fits, fails))
+        return _json(_Failed(_FURTHER.format(len(names))) if more else _Filtered(fits, fails))
 
     async def prioritize(self, request: web.Request) -> web.Response:
         """Answer how well each of the nodes suits the guest."""
@@ -115,6 +126,16 @@ class Extender:
         fits = self._sorted_out(verdict, list(victims))[0] if verdict else []
         metrics.SECONDS.labels("preempt").observe(time.monotonic() - began)
         return _json({"NodeNameToMetaVictims": {name: victims[name] for name in fits}})
+
+    def _more(self, verdict: Verdict, pod: str, names: list[str]) -> bool:
+        """Say whether the guest, which can run on none of *names*, can on others that may be shown next."""
+        if len(names) < FEWEST or not pod:
+            return False
+        others = self._caches.nodes.keys() - set(names)
+        if len(verdict.refusals(self._caches.nodes, others, _ABSENT)) == len(others):
+            self._windows.end(pod)
+            return False
+        return self._windows.goes_on(pod, names)
 
     def _sorted_out(self, verdict: Verdict, names: list[str]) -> tuple[list[str], dict[str, str]]:
         """Return those of *names* on which the guest can run, and of each other one why not."""

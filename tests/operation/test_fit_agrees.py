@@ -108,15 +108,15 @@ def estate() -> list[dict[str, Any]]:
     for group, domain in GROUPS.items():
         for number in range(5):
             base = {"type": "kvm", "memory": "3Gi", "vcpu": {"value": 3}}
-            out.append(_guest(f"{group}-{number}", {**base, **domain}, SPECS.get(group, {})))
+            out.append(guest_of(f"{group}-{number}", {**base, **domain}, SPECS.get(group, {})))
     out += [
-        _guest(f"z-{number:02}", {"type": "kvm", "memory": "512Mi", "vcpu": {"value": 1}}, {})
+        guest_of(f"z-{number:02}", {"type": "kvm", "memory": "512Mi", "vcpu": {"value": 1}}, {})
         for number in range(SMALL)
     ]
     return out
 
 
-def _guest(name: str, domain: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+def guest_of(name: str, domain: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     metadata = {"name": name, "namespace": "default"}
     return {
         "apiVersion": GUESTS.api_version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp.test_utils import TestClient, TestServer
@@ -10,18 +11,22 @@ from aiohttp.test_utils import TestClient, TestServer
 from scheduler.demand import demand
 from scheduler.extender import Extender
 from scheduler.scorers import score
+from scheduler.windows import PODS, Windows
 from tests.scheduler.test_filters import GUEST, PLACES
 from tests.scheduler.test_judge import BY_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scheduler.caches import Caches
     from scheduler.demand import Demand
+    from scheduler.supply import Supply
 
 
 class Known:
     """Caches as far as the extender asks them."""
 
-    nodes = BY_NAME
+    nodes: Mapping[str, Supply] = BY_NAME
     places = PLACES
 
     def demand(self, _namespace: str, name: str) -> Demand | None:
@@ -66,6 +71,64 @@ def test_nodes_are_told_apart_by_what_one_has_above_another() -> None:
 def test_nodes_that_suit_alike_need_no_word() -> None:
     assert asked("prioritize", names=["n1", "n2"]) == []
     assert asked("prioritize", names=[]) == []
+
+
+MANY = {f"m{number}": replace(BY_NAME["n4"], name=f"m{number}") for number in range(300)}
+"""Nodes that run the most guests that they may."""
+
+
+class Large(Known):
+    """A cluster of which kube-scheduler shows a part at a time; one node can run the guest."""
+
+    nodes: Mapping[str, Supply] = {**MANY, "n1": BY_NAME["n1"]}
+
+
+def shown(*windows: list[str], caches: type[Known] = Large) -> list[Any]:
+    async def work() -> list[Any]:
+        async with TestClient(TestServer(Extender(cast("Caches", caches())).app())) as client:
+            out = []
+            for names in windows:
+                placement = pod("web")
+                placement["metadata"]["uid"] = "1"
+                answer = await client.post("/filter", json={"Pod": placement, "NodeNames": names})
+                out.append(await answer.json())
+            return out
+
+    return asyncio.run(work())
+
+
+def test_where_a_part_of_a_large_cluster_cannot_run_a_guest_the_next_is_asked_for_until_it_has_come_round() -> None:
+    first, second, third = list(MANY)[:100], list(MANY)[100:200], list(MANY)[200:]
+    *others, last = shown(first, second, third, first)
+    assert [each["Error"] for each in others] == [
+        "none of the 100 nodes looked at so far can run the guest: looking at others"
+    ] * 3
+    # The one that can is not among those that have room: now it is said why the others cannot.
+    assert last["NodeNames"] == []
+    assert last["FailedAndUnresolvableNodes"].keys() == set(first)
+    found = shown(first, [*third[:99], "n1"])[1]
+    assert found["NodeNames"] == ["n1"]
+
+
+class Full(Known):
+    """A large cluster no node of which can run the guest."""
+
+    nodes: Mapping[str, Supply] = MANY
+
+
+def test_where_no_node_can_run_a_guest_or_all_were_shown_it_is_said_at_once() -> None:
+    first = list(MANY)[:100]
+    assert shown(first, caches=Full)[0]["FailedAndUnresolvableNodes"].keys() == set(first)
+    assert shown(first[:99])[0]["FailedAndUnresolvableNodes"].keys() == set(first[:99])
+
+
+def test_no_more_pods_are_remembered_than_may_be() -> None:
+    windows = Windows()
+    for number in range(PODS + 5):
+        assert windows.goes_on(str(number), ["a"])
+    assert len(windows) == PODS
+    assert windows.goes_on("0", ["a"])
+    assert not windows.goes_on("0", ["a"])
 
 
 def test_a_guest_that_is_not_known_yet_fits_nowhere_and_says_so() -> None:
