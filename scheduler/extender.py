@@ -135,7 +135,7 @@ class Extender:
         if len(verdict.refusals(self._caches.nodes, others, _ABSENT)) == len(others):
             self._windows.end(pod)
             return False
-        return self._windows.goes_on(pod, names)
+        return self._windows.goes_on(pod, len(names), len(self._caches.nodes))
 
     def _sorted_out(self, verdict: Verdict, names: list[str]) -> tuple[list[str], dict[str, str]]:
         """Return those of *names* on which the guest can run, and of each other one why not."""

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from scheduler.demand import demand
 from scheduler.extender import Extender
 from scheduler.scorers import score
-from scheduler.windows import PODS, Windows
+from scheduler.windows import PODS, ROUNDS, Windows
 from tests.scheduler.test_filters import GUEST, PLACES
 from tests.scheduler.test_judge import BY_NAME
 
@@ -98,11 +98,12 @@ def shown(*windows: list[str], caches: type[Known] = Large) -> list[Any]:
 
 
 def test_where_a_part_of_a_large_cluster_cannot_run_a_guest_the_next_is_asked_for_until_it_has_come_round() -> None:
-    first, second, third = list(MANY)[:100], list(MANY)[100:200], list(MANY)[200:]
-    *others, last = shown(first, second, third, first)
-    assert [each["Error"] for each in others] == [
+    first, third = list(MANY)[:100], list(MANY)[200:]
+    often = ROUNDS * len(Large.nodes) // 100
+    *others, last, again = shown(*[first] * (often + 2))
+    assert [each["Error"] for each in [*others, again]] == [
         "none of the 100 nodes looked at so far can run the guest: looking at others"
-    ] * 3
+    ] * (often + 1)
     # The one that can is not among those that have room: now it is said why the others cannot.
     assert last["NodeNames"] == []
     assert last["FailedAndUnresolvableNodes"].keys() == set(first)
@@ -125,10 +126,10 @@ def test_where_no_node_can_run_a_guest_or_all_were_shown_it_is_said_at_once() ->
 def test_no_more_pods_are_remembered_than_may_be() -> None:
     windows = Windows()
     for number in range(PODS + 5):
-        assert windows.goes_on(str(number), ["a"])
+        assert windows.goes_on(str(number), 100, 100)
     assert len(windows) == PODS
-    assert windows.goes_on("0", ["a"])
-    assert not windows.goes_on("0", ["a"])
+    windows.end(str(PODS))
+    assert len(windows) == PODS - 1
 
 
 def test_a_guest_that_is_not_known_yet_fits_nowhere_and_says_so() -> None:
