@@ -54,7 +54,9 @@ def of_node(node: Object) -> str:
     """Return a word for what *node* offers; how much of it is taken is kube-scheduler's own to know."""
     whole = node.decode()
     spec, status = whole.get("spec") or {}, whole.get("status") or {}
-    ready = [each.get("status") for each in status.get("conditions") or () if each.get("type") == "Ready"]
+    conditions = [each for each in status.get("conditions") or () if each.get("type") == "Ready"]
+    # With the time: who was away and is back offers what it did, but a Pod may have been refused for it meanwhile.
+    ready = [[each.get("status"), each.get("lastTransitionTime")] for each in conditions]
     running, most = (status.get("domains") or {}).get("running", 0), spec.get("maxGuests")
     parts = {
         name: [[each.get(key) for key in keys] for each in status.get(name) or ()] for name, keys in _PARTS.items()

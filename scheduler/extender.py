@@ -92,23 +92,29 @@ class Extender:
         began = time.monotonic()
         arguments = await _arguments(request)
         names = arguments.nodenames or []
-        verdict, problem = self._verdict(arguments.pod.metadata)
+        pod = arguments.pod.metadata
+        owner = _owner(pod)
+        verdict = self._verdict(pod)
+        problem = ""
         if verdict:
             fits, fails = self._sorted_out(verdict, names)
+            if not fits and self._more(verdict, pod.uid, names):
+                problem = _FURTHER.format(len(names))
+        elif owner:
+            # It may be in the cache a moment later, and that is no event of kube-scheduler's.
+            fits, fails, problem = [], {}, f"there is no {GUEST} {owner} yet"
         else:
-            # No error: the guest may be in the cache a moment later, and the Pod is tried again.
-            fits, fails = [], dict.fromkeys(names, problem)
-        more = not fits and verdict is not None and self._more(verdict, arguments.pod.metadata.uid, names)
+            fits, fails = [], dict.fromkeys(names, f"the Pod is no {GUEST}'s")
         metrics.REFUSED.inc(len(fails))
         metrics.SECONDS.labels("filter").observe(time.monotonic() - began)
-        return _json(_Failed(_FURTHER.format(len(names))) if more else _Filtered(fits, fails))
+        return _json(_Failed(problem) if problem else _Filtered(fits, fails))
 
     async def prioritize(self, request: web.Request) -> web.Response:
         """Answer how well each of the nodes suits the guest."""
         began = time.monotonic()
         arguments = await _arguments(request)
         names = arguments.nodenames or []
-        verdict, _ = self._verdict(arguments.pod.metadata)
+        verdict = self._verdict(arguments.pod.metadata)
         scores = verdict.scores(self._caches.nodes, names) if verdict else [0] * len(names)
         # Only what one node has above another decides, and who is not in the answer has nothing: of hundreds of nodes,
         # most suit a guest alike.
@@ -122,7 +128,7 @@ class Extender:
         began = time.monotonic()
         arguments = await _arguments(request)
         victims = arguments.victims or {}
-        verdict, _ = self._verdict(arguments.pod.metadata)
+        verdict = self._verdict(arguments.pod.metadata)
         fits = self._sorted_out(verdict, list(victims))[0] if verdict else []
         metrics.SECONDS.labels("preempt").observe(time.monotonic() - began)
         return _json({"NodeNameToMetaVictims": {name: victims[name] for name in fits}})
@@ -142,12 +148,15 @@ class Extender:
         fails = verdict.refusals(self._caches.nodes, names, _ABSENT)
         return [name for name in names if name not in fails] if fails else names, fails
 
-    def _verdict(self, pod: _Metadata) -> tuple[Verdict | None, str]:
-        owner = next((each for each in pod.owner_references or () if each.controller and each.kind == GUEST), None)
-        if owner is None:
-            return None, f"the Pod is no {GUEST}'s"
-        found = self._caches.demand(pod.namespace, owner.name)
-        return (self._judge.of(found), "") if found is not None else (None, f"there is no {GUEST} {owner.name}")
+    def _verdict(self, pod: _Metadata) -> Verdict | None:
+        """Return what is to be said of the Pod's guest, None where none is known."""
+        found = self._caches.demand(pod.namespace, _owner(pod))
+        return self._judge.of(found) if found is not None else None
+
+
+def _owner(pod: _Metadata) -> str:
+    """Return the name of the Pod's guest, empty where it is no guest's."""
+    return next((each.name for each in pod.owner_references or () if each.controller and each.kind == GUEST), "")
 
 
 async def _arguments(request: web.Request) -> _Arguments:

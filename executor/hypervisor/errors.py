@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import libvirt
@@ -207,11 +208,29 @@ _WORD_HINTS: Final = (
 )
 
 
+class _Heard(threading.local):
+    """The last error that libvirt told in a thread, as the binding's ``err`` has it."""
+
+    error: tuple[Any, ...] | None = None
+
+
+_heard: Final = _Heard()
+
+
+def heard(_context: object, error: Any) -> None:
+    """Keep what libvirt tells of an error, in the thread and within the call that fails (a libvirt error handler)."""
+    _heard.error = tuple(error)
+
+
 def translated(error: Any, *, subject: str, operation: str) -> LibvirtError:
     """Return what the binding raised (``libvirt.libvirtError``) as one of ours.
 
     ``subject`` opens the message: what the call was for, such as ``domain web-1``.
     """
+    last, _heard.error = _heard.error, None
+    if error.get_error_code() is None:
+        # The binding asks for the error after the call, when a domain that Python happened to free has reset it.
+        error.err = last
     code = error.get_error_code() or 0
     domain = error.get_error_domain() or 0
     words = error.get_error_message() or str(error)

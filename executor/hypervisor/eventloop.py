@@ -15,6 +15,7 @@ from typing import Any, Final
 import libvirt
 
 from executor.hypervisor.calls import translating
+from executor.hypervisor.errors import heard
 
 _lock: Final = threading.Lock()
 _thread: threading.Thread | None = None
@@ -46,7 +47,7 @@ def ensure_running() -> None:
 
 def silence() -> None:
     """Have libvirt raise its errors, and not print each of them on stderr too, also those that we expect."""
-    libvirt.registerErrorHandler(_silent, None)
+    libvirt.registerErrorHandler(heard, None)
 
 
 def in_loop_thread() -> bool:
@@ -83,7 +84,3 @@ def _stop() -> None:
     # Wakes it from its poll.
     libvirt.virEventAddTimeout(0, lambda _timer, _opaque: None, None)
     _thread.join(timeout=5)
-
-
-def _silent(_context: Any, _error: Any) -> None:
-    pass

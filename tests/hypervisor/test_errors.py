@@ -173,3 +173,14 @@ def test_a_uri_that_means_nothing_is_one_line(uri: str) -> None:
     with pytest.raises(LibvirtError) as caught:
         Connection(uri).open()
     assert "\n" not in str(caught.value)
+
+
+def test_an_error_that_was_reset_before_the_binding_asked_for_it_is_known_all_the_same(
+    pretence: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where Python frees a domain, which resets the thread's last error, between the call and that question.
+    monkeypatch.setattr(libvirt.libvirtmod, "virGetLastError", lambda: None)
+    with pytest.raises(NotFound, match="Domain not found"):
+        pretence.domains.by_name("nosuch")
+    # What is told of one call is not told of the next one.
+    assert translated(libvirt.libvirtError("failed"), subject="it", operation="x").code == 0

@@ -175,12 +175,13 @@ async def place(cluster: Cluster, client: Client, folder: Path, said: Said) -> d
     await cluster.prepare(client)
     foretold = await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
     port = await cluster.extender(client)
-    scheduler = cluster.scheduler(port)
     guests = [await client.create(GUESTS, each) for each in estate()]
-    # In fit's order: kube-scheduler takes Pods as they come, but for those that the extender did not know yet.
+    # In fit's order, which is that of their names: kube-scheduler takes them so as it starts. The extender knows all of
+    # the guests by then; one that it did not know would wait while others take its place.
     async with cluster.session(await cluster.kubeconfig(client, "kubevmm-controller")) as session:
         for each in guests:
             await Client(session).create(PODS, pods.pod(each.decode()))
+    scheduler = cluster.scheduler(port)
     await until(client, said, lambda: len(said.placed) + len(said.left) == len(guests))
     await again(cluster, scheduler, port)
     # Each says now what holds once all have their places.

@@ -132,7 +132,11 @@ def test_no_more_pods_are_remembered_than_may_be() -> None:
     assert len(windows) == PODS - 1
 
 
-def test_a_guest_that_is_not_known_yet_fits_nowhere_and_says_so() -> None:
-    found = asked("filter", "late", ["n1"])
-    assert found == {"NodeNames": [], "FailedAndUnresolvableNodes": {"n1": "there is no VirtualMachine late"}}
+def test_of_a_guest_that_is_not_known_yet_it_is_asked_again() -> None:
+    assert asked("filter", "late", ["n1"]) == {"Error": "there is no VirtualMachine late yet"}
     assert asked("prioritize", "late") == []
+
+
+def test_a_pod_that_is_no_guests_fits_nowhere_and_says_so() -> None:
+    found = asked("filter", "", ["n1"])
+    assert found == {"NodeNames": [], "FailedAndUnresolvableNodes": {"n1": "the Pod is no VirtualMachine's"}}

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 ANOTHER: dict[str, tuple[str, Any]] = {
     "readiness": ("status.conditions", [{"type": "Ready", "status": "Unknown"}]),
+    "readiness that was lost meanwhile": (
+        "status.conditions",
+        [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+    ),
     "cordoned": ("spec.unschedulable", True),
     "full": ("spec.maxGuests", 3),
     "a network that is up": ("status.networks", [{"name": "late", "active": True}]),
@@ -40,10 +44,6 @@ THE_SAME: dict[str, tuple[str, Any]] = {
         ],
     ),
     "memory that is taken": ("status.allocated.memory", "20Gi"),
-    "when it was seen": (
-        "status.conditions",
-        [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
-    ),
 }
 
 

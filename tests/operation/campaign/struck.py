@@ -30,8 +30,9 @@ class Orders:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        # An order that was there before this process was for another one.
-        self._order = self._read()
+        # An order that was there before this process was for another one: it has been carried out.
+        self._old = self._read()
+        self._order = ""
         self._seen = 0
 
     def _read(self) -> str:
@@ -46,7 +47,7 @@ class Orders:
             return
         with self._lock:
             order = self._read()
-            if order != self._order:
+            if order not in (self._order, self._old):
                 self._order, self._seen = order, 0
             self._seen += 1
         self._look("before")
