@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+
 from benchmarks.cluster import NODES, PODS, Cluster, machine
 from benchmarks.scale import GUESTS
 from controller import pods
@@ -175,19 +177,31 @@ async def place(cluster: Cluster, client: Client, folder: Path, said: Said) -> d
     await cluster.prepare(client)
     foretold = await asyncio.to_thread(fit, folder, cluster.plane.kubeconfig)
     port = await cluster.extender(client)
-    guests = [await client.create(GUESTS, each) for each in estate()]
-    # In fit's order, which is that of their names: kube-scheduler takes them so as it starts. The extender knows all of
-    # the guests by then; one that it did not know would wait while others take its place.
-    async with cluster.session(await cluster.kubeconfig(client, "kubevmm-controller")) as session:
-        for each in guests:
-            await Client(session).create(PODS, pods.pod(each.decode()))
     scheduler = cluster.scheduler(port)
+    guests = [await client.create(GUESTS, each) for each in estate()]
+    placements = [pods.pod(each.decode()) for each in guests]
+    # In fit's order: kube-scheduler takes Pods as they come, but for those that the extender does not know yet.
+    await known(port, placements[-1])
+    async with cluster.session(await cluster.kubeconfig(client, "kubevmm-controller")) as session:
+        for each in placements:
+            await Client(session).create(PODS, each)
     await until(client, said, lambda: len(said.placed) + len(said.left) == len(guests))
     await again(cluster, scheduler, port)
     # Each says now what holds once all have their places.
     wanted = grouped(foretold["leftOver"])
     await until(client, said, lambda: grouped(said.left) == wanted)
     return foretold
+
+
+async def known(port: int, pod: Mapping[str, Any]) -> None:
+    """Wait until the extender at *port* knows the guest of *pod*, and so those that were made before it."""
+    async with aiohttp.ClientSession() as session:
+        while True:
+            body = {"Pod": pod, "NodeNames": ["plain-0"]}
+            async with session.post(f"http://127.0.0.1:{port}/filter", json=body) as answer:
+                if "Error" not in await answer.json():
+                    return
+            await asyncio.sleep(0.1)
 
 
 def grouped(left: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, frozenset[tuple[str, int]]]]:
