@@ -55,13 +55,26 @@ def add(tables: dict[str, Any], overrides: Overrides) -> None:
             raise KubevmmError(f"{path}: {key} is not always there", hint="remove it from listKeys")
         field["identity"] = key
     for path in overrides.raw.get("openEnums", []):
-        element, _, attribute = path.rpartition("/@")
-        field = _field(tables, element)
-        if field is not None:
-            found = [f for f in types[field["type"]] if f.get("attribute") == attribute]
-            if not found or "enum" not in found[0]:
+        if (found := _attribute(tables, path)) is not None:
+            if "enum" not in found:
                 raise KubevmmError(f"{path} is no enum", hint="correct it in schemas/overrides.yaml, under openEnums")
-            found[0]["open"] = True
+            found["open"] = True
+    for path in overrides.raw.get("leftOut", []):
+        if (found := _attribute(tables, path)) is not None and not found.pop("required", False):
+            raise KubevmmError(f"{path} need not be there", hint="remove it from leftOut in schemas/overrides.yaml")
+
+
+def _attribute(tables: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """Return the field of the attribute at the end of *path*; None where the grammar has no such element."""
+    element, _, attribute = path.rpartition("/@")
+    field = _field(tables, element)
+    if field is None:
+        return None
+    fields: list[dict[str, Any]] = tables["types"][field["type"]]
+    found = next((each for each in fields if each.get("attribute") == attribute), None)
+    if found is None:
+        raise KubevmmError(f"{path}: there is no such attribute", hint="correct it in schemas/overrides.yaml")
+    return found
 
 
 def _field(tables: dict[str, Any], path: str) -> dict[str, Any] | None:

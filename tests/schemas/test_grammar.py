@@ -291,6 +291,8 @@ def test_a_list_key_is_known_to_the_table(tmp_path: Path) -> None:
             "thing/part already has a key name",
         ),
         ({"openEnums": ["thing/part/@name"]}, "thing/part/@name is no enum"),
+        ({"leftOut": ["thing/part/@size"]}, "thing/part/@size"),
+        ({"leftOut": ["thing/part/@colour"]}, "thing/part/@colour: there is no such attribute"),
     ],
 )
 def test_additions_that_do_not_fit_the_grammar_are_errors(
@@ -298,6 +300,11 @@ def test_additions_that_do_not_fit_the_grammar_are_errors(
 ) -> None:
     with pytest.raises(KubevmmError, match=message):
         tables(tmp_path, LIST, **sections)
+
+
+def test_what_libvirt_leaves_out_need_not_be_there(tmp_path: Path) -> None:
+    before, after = tables(tmp_path, LIST), tables(tmp_path, LIST, leftOut=["thing/part/@name"])
+    assert [each.by_key["parts"].type.by_key["name"].required for each in (before, after)] == [True, False]
 
 
 def test_additions_to_what_an_older_grammar_does_not_have_are_passed_over(tmp_path: Path) -> None:
