@@ -171,12 +171,12 @@ class Agent:
                 ref = self._index.update(event.uuid)
             except LibvirtError as error:
                 logger.warning("%s", error)
-        if ref is None or self._source.get(ref) is None:
+        if ref is None or not self._source.knows(ref):
             if changes_marks or event.topic in (Topic.LIFECYCLE, Topic.DEVICE_ADDED):
                 self._reconciler.forget_node()
             # It may have come and gone before its mark was read.
             ref = self._expected.find(self._source.every(), event.uuid, event.name)
-        if ref is not None and self._source.get(ref) is not None:
+        if ref is not None and self._source.knows(ref):
             self.queue.add(ref, SOON)
 
     def _everything(self) -> None:

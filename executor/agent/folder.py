@@ -113,6 +113,10 @@ class FolderSource:
                 stale=reading.stale.get(ref, ""),
             )
 
+    def knows(self, ref: Ref) -> bool:
+        """See `Source.knows`."""
+        return self.get(ref) is not None
+
     def leaves(self, ref: Ref) -> bool:
         """See `Source.leaves`."""
         wanted = self.get(ref)

@@ -60,6 +60,9 @@ class Source(Protocol):
     def get(self, ref: Ref) -> Wanted | None:
         """Return what is wanted of *ref*; None where this source knows nothing of it, and nothing is to be done."""
 
+    def knows(self, ref: Ref) -> bool:
+        """Say whether `get` has something of *ref*: without asking anybody, since libvirt's events wait meanwhile."""
+
     def leaves(self, ref: Ref) -> bool:
         """Say whether *ref* is to be deleted: cheaply, and without asking anybody, since the queue asks often."""
 

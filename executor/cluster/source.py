@@ -147,6 +147,13 @@ class ApiSource:
         waits = view.lacks if ref.kind == GUESTS else ""
         return Wanted(view.declared, waits=waits or (self._lacks(view.declared) if ref.kind in (GUESTS, DISKS) else ""))
 
+    def knows(self, ref: Ref) -> bool:
+        """See `Source.knows`."""
+        if not self.synced:
+            return ref.kind == GUESTS
+        found = self.find(ref)
+        return found is not None and self._view(ref, found).role in (Role.MAKE, Role.REMOVE)
+
     def leaves(self, ref: Ref) -> bool:
         """See `Source.leaves`."""
         found = self.find(ref) if self.synced else None

@@ -14,6 +14,7 @@ from executor.engine.objects import Ref
 from executor.hypervisor.calls import Recorder, hooked
 from executor.hypervisor.errors import NotFound, OperationFailed
 from executor.plan import mark as marks
+from schemas.errors import KubevmmError
 from tests.agent.running import WEB, Folder, InProcess, eventually
 from tests.engine.objects import apply, vm
 from tests.hypervisor.faults import Fault
@@ -190,6 +191,28 @@ def test_a_guest_that_somebody_deletes_is_made_again(folder: Folder, agent: InPr
     domain.destroy()
     domain.undefine()
     eventually(agent.runs, lambda: agent.told)
+
+
+def test_what_happens_is_heard_while_nobody_can_say_what_is_wanted(
+    folder: Folder, agent: InProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.vm()
+    eventually(agent.runs)
+    agent.settled()
+
+    def cannot(ref: Ref) -> None:
+        raise KubevmmError(f"what is wanted of {ref} cannot be read")
+
+    # What asks nobody is answered all the same.
+    monkeypatch.setattr(agent.source, "knows", lambda ref: ref == WEB)
+    monkeypatch.setattr(agent.source, "leaves", lambda _ref: False)
+    monkeypatch.setattr(agent.source, "get", cannot)
+    store.find(agent.node, WEB).domain.destroy()
+    # It is tried again, by who may wait.
+    eventually(lambda: WEB in agent.agent.queue.failing())
+    monkeypatch.undo()
+    eventually(agent.runs, lambda: agent.told)
+    assert "the receiver of" not in caplog.text
 
 
 def test_a_guest_that_goes_before_anybody_knew_it_is_made_again(folder: Folder, agent: InProcess) -> None:
