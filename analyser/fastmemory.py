@@ -20,7 +20,7 @@ PIECES = 1000
 """How many whole elements are remembered in one place, besides as many that were remembered before these."""
 
 MET = 10_000
-"""How many texts are known to have been met once."""
+"""How many texts are known to have been met."""
 
 LONGEST_PIECE = 2000
 """Longer ones are not, in characters."""
@@ -55,6 +55,23 @@ class Memory:
         self.places.clear()
 
 
+class Met:
+    """The texts that were met before, by their hashes; never many."""
+
+    def __init__(self) -> None:
+        self._hashes: set[int] = set()
+
+    def again(self, text: str) -> bool:
+        """Say whether *text* was met before; from now on it was."""
+        known = hash(text)
+        if known in self._hashes:
+            return True
+        if len(self._hashes) >= MET:
+            self._hashes.clear()
+        self._hashes.add(known)
+        return False
+
+
 class Recent(dict[str, Value]):
     """What was met again of late, by its text: what comes once alone is not kept, and it is never much.
 
@@ -65,7 +82,7 @@ class Recent(dict[str, Value]):
 
     def __init__(self) -> None:
         self._older: dict[str, Value] = {}
-        self._met: set[int] = set()  # the hashes of texts that were met once
+        self._met = Met()
 
     def read(self, key: str) -> Value:
         """Return what *key* is."""
@@ -75,11 +92,7 @@ class Recent(dict[str, Value]):
         value = self._older.get(key)
         if value is None:
             value = self.read(key)
-            known = hash(key)
-            if known not in self._met:
-                if len(self._met) >= MET:
-                    self._met.clear()
-                self._met.add(known)
+            if not self._met.again(key):
                 return value
         if len(key) <= LONGEST_PIECE:
             if len(self) >= PIECES:

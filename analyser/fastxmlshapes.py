@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyser.fastmemory import MET, NotAccepted
+from analyser.fastmemory import Met, NotAccepted
 from analyser.fastxmllines import scalars
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Shapes:
     def __init__(self, convert: Callable[[str], tuple[str, Any]]) -> None:
         self._convert = convert
         self._known: dict[str, _Shape | None] = {}
-        self._met: set[int] = set()
+        self._met = Met()
 
     def convert(self, text: str) -> tuple[str, Any]:
         """Return what *convert* would return for the element *text*."""
@@ -66,14 +66,10 @@ class Shapes:
 
     def _meet(self, common: str, text: str, values: int, texts: int) -> None:
         """Learn a shape when it is met for the second time."""
-        if hash(common) in self._met:
+        if self._met.again(common):
             if len(self._known) >= SHAPES:
                 self._known.clear()
             self._known[common] = self._learn(text, values, values + texts) if MARK[:2] not in common else None
-        else:
-            if len(self._met) >= MET:
-                self._met.clear()
-            self._met.add(hash(common))
 
     def _learn(self, text: str, quoted: int, count: int) -> _Shape | None:
         marks = [MARK.format(place) for place in range(count)]

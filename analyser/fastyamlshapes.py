@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analyser.fastmemory import MET, NotAccepted
+from analyser.fastmemory import Met, NotAccepted
 from analyser.fastxmlshapes import MARK, MOST_VALUES, SHAPES
 from analyser.fastyamllines import WORDS, plain
 
@@ -63,7 +63,7 @@ class Shapes:
     def __init__(self, convert: Callable[[str], tuple[str, Any]]) -> None:
         self._convert = convert
         self._known: dict[str, _Shape | None] = {}
-        self._met: set[int] = set()
+        self._met = Met()
 
     def convert(self, text: str) -> tuple[str, Any]:
         """Return what *convert* would return for the piece *text*."""
@@ -86,14 +86,10 @@ class Shapes:
 
     def _meet(self, common: str, parts: list[str]) -> None:
         """Learn a shape when it is met for the second time."""
-        if hash(common) in self._met:
+        if self._met.again(common):
             if len(self._known) >= SHAPES:
                 self._known.clear()
             self._known[common] = self._learn(parts)
-        else:
-            if len(self._met) >= MET:
-                self._met.clear()
-            self._met.add(hash(common))
 
     def _learn(self, parts: list[str]) -> _Shape | None:
         count = len(parts) // 2

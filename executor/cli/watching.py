@@ -61,12 +61,12 @@ def watch(
 
 
 def _has(batch: Iterable[Change], query: Query, name: str) -> bool:
-    places = (query.namespace, None)
-    return any(
-        (each.object["kind"], each.object["metadata"]["name"]) == (query.kind, name)
-        and (query.namespace is None or each.object["metadata"].get("namespace") in places)
-        for each in batch
-    )
+    for metadata in (each.object["metadata"] for each in batch if each.object["kind"] == query.kind):
+        place = metadata.get("namespace")
+        # What is not managed has no namespace.
+        if metadata["name"] == name and (place == query.namespace or None in (place, query.namespace)):
+            return True
+    return False
 
 
 def _write(text: str) -> None:

@@ -23,7 +23,7 @@ NAMESPACE = "kubevmm-system"
 NODE = "node-1"
 PARTS = ("deployment/kubevmm-controller", "daemonset/kubevmm-executor", "deployment/kubevmm-scheduler")
 # Seconds; a machine that does other things as well is slow, and one that is not does not wait.
-PATIENCE = 300.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
