@@ -2,7 +2,8 @@
 
 A finalizer holds the Pod until its guest is off. A guest that may run elsewhere is taken off its node by the executor
 there (``status.evacuationNodeName`` asks for that) and placed anew; one that may not is stopped by an operation, and
-started by another one when its node takes Pods again.
+started by another one when its node takes Pods again: if the first one found it running, and not off already, by
+somebody's hand, though its status did not say so yet.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from controller.operationstatus import COMPLETE, OVER
 from controller.resources import DISKS, GUESTS, MACHINES, OPERATIONS, SNAPSHOTS
 from kube.conditions import condition, find
-from kube.errors import AlreadyExists
+from kube.errors import AlreadyExists, NotFound
 from kube.object import Key
 
 if TYPE_CHECKING:
@@ -33,9 +35,11 @@ STOPPED: Final = "ShutDown"
 """Its reasons: the Pod waits; the guest goes to another node; it goes off; it is off, and waits for its node."""
 
 SYNCHRONIZED: Final = "Synchronized"
+UNCHANGED: Final = "Unchanged"
 BY_HAND: Final = "HeldByHand"
 SAVED: Final = "saved"
-"""In what words an executor says that a guest is off since somebody stopped it, or saved its memory."""
+"""In what words an executor says that an operation found nothing to do, and that a guest is off since somebody stopped
+it, or saved its memory."""
 
 _GUEST: Final = "guest"
 
@@ -58,7 +62,7 @@ class Evictions:
         self._snapshots.add_index(_GUEST, _guest_of)
         self._client = client
 
-    def judge(self, guest: Mapping[str, Any], pod: Mapping[str, Any] | None, *, wanted: bool) -> Verdict | None:
+    async def judge(self, guest: Mapping[str, Any], pod: Mapping[str, Any] | None, *, wanted: bool) -> Verdict | None:
         """Say what becomes of *guest*, which a node has, if its *pod* is evicted or was; None where neither is so.
 
         *wanted* says whether it is to run.
@@ -69,12 +73,12 @@ class Evictions:
         if status.get("evacuationNodeName"):
             # What was begun is brought to its end.
             return Verdict(LEAVING, before["message"]) if before.get("reason") == LEAVING else _leaves(node)
-        if pod is not None and (pod["metadata"].get("deletionTimestamp") or rejected(pod)):
-            rests = _rests(guest) and before.get("reason") not in (STOPPING, STOPPED)
-            return None if rests else self._evicted(guest, node, _pushed(pod))
-        if wanted and before.get("reason") in (STOPPING, STOPPED) and word == "Stopped":
-            return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
-        return None
+        stopped = before.get("reason") in (STOPPING, STOPPED) and word == "Stopped"
+        if pod is not None and _goes(pod):
+            if stopped:
+                return await self._stopped(guest, pod, before)
+            return None if _rests(guest) else self._evicted(guest, node, _pushed(pod))
+        return _waits(before, node) if wanted and stopped else None
 
     def given_up(self, guest: Mapping[str, Any]) -> bool:
         """Say whether *guest* refused to go, and whoever drained its node has opened that again."""
@@ -89,7 +93,7 @@ class Evictions:
             return
         if verdict.reason == STOPPING:
             await self._operate(guest, pod, "Stop")
-        elif verdict.reason == STOPPED and (pod.get("spec") or {}).get("nodeName"):
+        elif verdict.reason == STOPPED and (pod.get("spec") or {}).get("nodeName") and not _goes(pod):
             await self._operate(guest, pod, "Start")
 
     def _evicted(self, guest: Mapping[str, Any], node: str, pushed: str) -> Verdict:
@@ -105,6 +109,23 @@ class Evictions:
         if bound:
             return Verdict(STOPPING, f"{before}{bound}, so that it stays there: it shuts down")
         return _leaves(node, before)
+
+    async def _stopped(
+        self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> Verdict | None:
+        """Return what becomes of *guest*, which is off; *before* says that it was stopped here, or is being so."""
+        waits = _waits(before, guest["status"]["nodeName"])
+        start = await self._operation(guest, pod, "Start")
+        if before["reason"] == STOPPED and start is None:
+            return waits
+        if start is not None and _phase(start) == "Failed":
+            return waits
+        stop = await self._operation(guest, pod, "Stop")
+        if stop is None or _phase(stop) not in OVER:
+            # It is off, and was by its own operation or by somebody else's: that one will say.
+            return Verdict(STOPPING, before["message"])
+        done = find(stop["status"].get("conditions") or (), COMPLETE) or {}
+        return None if done.get("reason") == UNCHANGED else waits
 
     def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
         """Yield what keeps *guest* on *node*."""
@@ -137,19 +158,25 @@ class Evictions:
         return not source or "protocol" in source
 
     async def _operate(self, guest: Mapping[str, Any], pod: Mapping[str, Any], kind: str) -> None:
-        metadata = guest["metadata"]
-        # One for each Pod: what was asked for once is not asked for again.
-        name = f"{metadata['name'][:200].rstrip('-.')}-{kind.lower()}-{pod['metadata']['uid'][:8]}"
+        metadata, key = guest["metadata"], _name(guest, pod, kind)
         owner = {
             "apiVersion": GUESTS.api_version, "kind": GUESTS.kind, "name": metadata["name"], "uid": metadata["uid"],
         }  # fmt: skip
-        made = {"name": name, "namespace": metadata["namespace"], "ownerReferences": [owner]}
+        made = {"name": key.name, "namespace": metadata["namespace"], "ownerReferences": [owner]}
         spec = {"type": kind, "virtualMachineRef": {"name": metadata["name"], "uid": metadata["uid"]}}
         body = {"apiVersion": OPERATIONS.api_version, "kind": OPERATIONS.kind, "metadata": made, "spec": spec}
         try:
             await self._client.create(OPERATIONS, body)
         except AlreadyExists:
             return
+
+    async def _operation(self, guest: Mapping[str, Any], pod: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+        """Return the operation that `_operate` made; None where it made none."""
+        try:
+            # Not as a cache has it: whether there is one may be a moment old.
+            return (await self._client.get(OPERATIONS, _name(guest, pod, kind))).decode()
+        except NotFound:
+            return None
 
 
 def over(guest: Mapping[str, Any], verdict: Verdict | None, *, taken: bool) -> bool:
@@ -158,8 +185,8 @@ def over(guest: Mapping[str, Any], verdict: Verdict | None, *, taken: bool) -> b
     if not taken:
         # Not before nobody may take it on there any more.
         return not status.get("nodeName")
-    if verdict is not None and verdict.reason == LEAVING:
-        # What is said of it may be old: it is off when it has left.
+    if verdict is not None and verdict.reason in (LEAVING, STOPPING):
+        # What is said of it may be old: it is off when it has left, or when its operation is over.
         return False
     return bool(status.get("printableStatus") == "Stopped")
 
@@ -195,8 +222,20 @@ def opens(delta: Delta) -> bool:
     return delta.old is not None and delta.new is not None and _closed(delta.old) and not _closed(delta.new)
 
 
+def ends(delta: Delta) -> bool:
+    """Pass operations that are over now, and those that are gone."""
+    return delta.new is None or (_phase(delta.new.decode()) in OVER) > (
+        delta.old is not None and _phase(delta.old.decode()) in OVER
+    )
+
+
 def _closed(node: Object) -> bool:
     return bool((node.decode().get("spec") or {}).get("unschedulable"))
+
+
+def _goes(pod: Mapping[str, Any]) -> bool:
+    """Say whether *pod* is evicted, or its node has no room for it."""
+    return bool(pod["metadata"].get("deletionTimestamp")) or rejected(pod)
 
 
 def rejected(pod: Mapping[str, Any]) -> bool:
@@ -226,6 +265,21 @@ _PUSHED: Final = {
 
 def _leaves(node: str, why: str = "") -> Verdict:
     return Verdict(LEAVING, f"{why}it shuts down on {node}, and is placed anew")
+
+
+def _waits(before: Mapping[str, Any], node: str) -> Verdict:
+    return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
+
+
+def _name(guest: Mapping[str, Any], pod: Mapping[str, Any], kind: str) -> Key:
+    """Return what the operation of the type *kind* is called: one for each Pod, so that none is asked for twice."""
+    metadata = guest["metadata"]
+    name = f"{metadata['name'][:200].rstrip('-.')}-{kind.lower()}-{pod['metadata']['uid'][:8]}"
+    return Key(metadata["namespace"], name)
+
+
+def _phase(operation: Mapping[str, Any]) -> str:
+    return str((operation.get("status") or {}).get("phase"))
 
 
 def _guest_of(snapshot: Object) -> list[str]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from controller import evictions, offers, pods
 from controller.gueststatus import SCHEDULED, TAKEN, WAITING, holds, should_run, status
+from controller.operations import guest_of
 from controller.refusals import QUOTAS, Refusals, gives, named_alike
-from controller.resources import GUESTS, MACHINES, MANAGER, NODES, PODS
+from controller.resources import GUESTS, MACHINES, MANAGER, NODES, OPERATIONS, PODS
 from kube import finalizers
 from kube.apply import apply
 from kube.builder import Builder
@@ -56,6 +57,7 @@ def add(manager: Manager, client: Client, *, image: str = pods.PAUSE) -> None:
         .watches(NODES, guests.waiting, offers.changed)
         .watches(QUOTAS, guests.refusals.of_quota, gives)
         .watches(MACHINES, guests.evicted, evictions.opens)
+        .watches(OPERATIONS, lambda found: [guest_of(found)], evictions.ends)
         .complete(guests.reconcile)
     )
 
@@ -204,7 +206,7 @@ class GuestReconciler:
             return None
         there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
         pod = there.decode() if there is not None and any(each.uid == found.uid for each in there.owners) else None
-        verdict = self._evictions.judge(guest, pod, wanted=should_run(guest))
+        verdict = await self._evictions.judge(guest, pod, wanted=should_run(guest))
         await self._evictions.act(guest, pod, verdict)
         return verdict
 

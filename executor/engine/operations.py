@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "UnknownOutcome"
 """Why an act failed that may have been done, or not."""
 
+UNCHANGED: Final = "Unchanged"
+"""Why an act succeeded that found nothing to do."""
+
 LOOK_AGAIN: Final = 1.0
 """Seconds after which a guest is looked at that libvirt is busy with."""
 
@@ -416,7 +419,8 @@ def _unknown(why: str) -> Step:
 
 
 def _ended(record: Record, step: Step) -> Record:
-    return advanced(record, step.step, step.reason or "Succeeded", step.message)
+    nothing = step.step == DONE and step.message.startswith(life.ALREADY)
+    return advanced(record, step.step, step.reason or (UNCHANGED if nothing else "Succeeded"), step.message)
 
 
 def _words(found: DomainState) -> str:
