@@ -2,8 +2,8 @@
 
 A finalizer holds the Pod until its guest is off. A guest that may run elsewhere is taken off its node by the executor
 there (``status.evacuationNodeName`` asks for that) and placed anew; one that may not is stopped by an operation, and
-started by another one when its node takes Pods again: if the first one found it running, and not off already, by
-somebody's hand, though its status did not say so yet.
+started by another one when its node takes Pods again: unless the first one found it off already, by somebody's hand,
+though its status did not say so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ REFUSED: Final = "Refused"
 LEAVING: Final = "Leaving"
 STOPPING: Final = "ShuttingDown"
 STOPPED: Final = "ShutDown"
-"""Its reasons: the Pod waits; the guest goes to another node; it goes off; it is off, and waits for its node."""
+RESTING: Final = "OffBefore"
+"""Its reasons: the Pod waits; the guest goes to another node; it goes off; it is off, and waits for its node; somebody
+had it off before, and it stays so."""
 
 SYNCHRONIZED: Final = "Synchronized"
 UNCHANGED: Final = "Unchanged"
@@ -77,6 +79,8 @@ class Evictions:
         if pod is not None and _goes(pod):
             if stopped:
                 return await self._stopped(guest, pod, before)
+            if before.get("reason") == RESTING and word == "Stopped":
+                return Verdict(RESTING, before["message"])
             return None if _rests(guest) else self._evicted(guest, node, _pushed(pod))
         return _waits(before, node) if wanted and stopped else None
 
@@ -110,9 +114,7 @@ class Evictions:
             return Verdict(STOPPING, f"{before}{bound}, so that it stays there: it shuts down")
         return _leaves(node, before)
 
-    async def _stopped(
-        self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Mapping[str, Any]
-    ) -> Verdict | None:
+    async def _stopped(self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Mapping[str, Any]) -> Verdict:
         """Return what becomes of *guest*, which is off; *before* says that it was stopped here, or is being so."""
         waits = _waits(before, guest["status"]["nodeName"])
         start = await self._operation(guest, pod, "Start")
@@ -125,7 +127,9 @@ class Evictions:
             # It is off, and was by its own operation or by somebody else's: that one will say.
             return Verdict(STOPPING, before["message"])
         done = find(stop["status"].get("conditions") or (), COMPLETE) or {}
-        return None if done.get("reason") == UNCHANGED else waits
+        if done.get("reason") != UNCHANGED:
+            return waits
+        return Verdict(RESTING, "somebody had it off before, so that it stays off: only its Pod goes")
 
     def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
         """Yield what keeps *guest* on *node*."""
@@ -188,6 +192,10 @@ def over(guest: Mapping[str, Any], verdict: Verdict | None, *, taken: bool) -> b
     if verdict is not None and verdict.reason in (LEAVING, STOPPING):
         # What is said of it may be old: it is off when it has left, or when its operation is over.
         return False
+    before = find(status.get("conditions") or (), EVICTED) or {}
+    if verdict is not None and verdict.reason == RESTING and before.get("reason") != RESTING:
+        # Whoever finds no Pod and the word of before takes it for stopped by us: the new word goes first.
+        return False
     return bool(status.get("printableStatus") == "Stopped")
 
 
@@ -205,7 +213,7 @@ def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> d
     """Return what *verdict* makes of the status of the guest *found*, which is *before*."""
     if verdict is None:
         return {}
-    off = verdict.reason == STOPPED
+    off = verdict.reason in (STOPPED, RESTING)
     conditions = before.get("conditions") or ()
     out: dict[str, Any] = {
         "conditions": [

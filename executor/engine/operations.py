@@ -104,7 +104,7 @@ def begin(hypervisor: Hypervisor, guest: Guest, request: Request, now: float) ->
         request.namespace,
         request.name,
         kind,
-        parameters=_parameters(guest, request.spec),
+        parameters=_parameters(hypervisor, guest, request.spec),
         begun=now,
         deadline=request.deadline,
         was=_words(found),
@@ -186,15 +186,18 @@ def _refusal(hypervisor: Hypervisor, guest: Guest, record: Record, found: Domain
     return None
 
 
-def _parameters(guest: Guest, spec: Mapping[str, Any]) -> dict[str, Any]:
-    if spec.get("type") in ("Stop", "Restart"):
+def _parameters(hypervisor: Hypervisor, guest: Guest, spec: Mapping[str, Any]) -> dict[str, Any]:
+    kind = spec.get("type")
+    if kind in ("Stop", "PowerOff", "Restart"):
         stop = spec.get("stop") or {}
         own = (guest.object.get("spec") or {}).get("terminationGracePeriodSeconds", ownership.GRACE)
-        return {"grace": stop.get("gracePeriodSeconds", own), "mode": stop.get("mode", "")}
+        # What the act itself holds off is not told, later, from what was held off before.
+        rested = power.rests(hypervisor, guest.domain)
+        return {"grace": stop.get("gracePeriodSeconds", own), "mode": stop.get("mode", ""), "rested": rested}
     restore = spec.get("restore")
     if restore:
         return {"snapshot": restore["snapshotRef"]["name"], "state": restore.get("state", "")}
-    if spec.get("type") in ("Start", "Restore"):
+    if kind in ("Start", "Restore"):
         return {"saved": not guest.domain.active and guest.domain.has_managed_save()}
     return {}
 
@@ -206,10 +209,9 @@ def _start(act: Act) -> Step:
 
 
 def _stop(act: Act) -> Step:
-    # Also of one that is off: else it would be started again after a crash.
     against = _hold(act, "off")
     if not act.ran:
-        return Step(DONE, f"{life.ALREADY}: it did not run")
+        return _off(act)
     waits = _down(act)
     return waits or Step(DONE, f"stopped{against}")
 
@@ -217,10 +219,16 @@ def _stop(act: Act) -> Step:
 def _power_off(act: Act) -> Step:
     against = _hold(act, "off")
     if not act.ran:
-        return Step(DONE, f"{life.ALREADY}: it did not run")
+        return _off(act)
     if act.entry.same_run:
         life.stop(act.hypervisor, act.domain, force=True)
     return Step(DONE, f"powered off{against}")
+
+
+def _off(act: Act) -> Step:
+    """Tell how it went with a guest that was off: it may have been about to start, as after a crash."""
+    rested = act.record.parameters.get("rested")
+    return Step(DONE, f"{life.ALREADY}: it did not run" if rested else "it did not run, and is not started any more")
 
 
 def _restart(act: Act) -> Step:

@@ -100,6 +100,19 @@ def would_change(obj: Mapping[str, Any], domain: Domain) -> bool:
     return bool(step(strategy(obj), domain.state()))
 
 
+def rests(hypervisor: Hypervisor, domain: Domain) -> bool:
+    """Say whether *domain* is off, and nothing would start it: neither its runStrategy nor a start that is due."""
+    try:
+        mark = store.mark_of(domain)
+        state = domain.state()
+        if state.active or mark is None:
+            return not state.active
+        wanted = strategy(mark.applied)
+        return not step(wanted, state, runs.load(hypervisor, domain.uuid).ended, holds.held(domain, wanted))
+    except Unsupported:
+        return False
+
+
 def by_hand(domain: Domain, wanted: holds.Power) -> str:
     """Note that a person wants *domain* on or off now; return what that goes against in words, empty for nothing.
 
