@@ -127,10 +127,11 @@ class FolderSource:
         with self._lock:
             return self._reading.every
 
-    def claim(self, declared: Declared) -> None:
+    def claim(self, declared: Declared) -> bool:
         """Remember that *declared* is brought about."""
         with self._lock:
             self._memory.add(declared)
+        return True
 
     def release(self, ref: Ref) -> None:
         """Remember *ref* no longer."""

@@ -134,7 +134,8 @@ class Reconciler:
         node, conflicts = self._of_all(every)
         if ref in conflicts:
             raise Refused(str(conflicts[ref]))
-        self._source.claim(declared)
+        if not self._source.claim(declared):
+            return "unknown", None
         result = engine.one(
             self._hypervisor,
             declared,

@@ -69,8 +69,11 @@ class Source(Protocol):
     def every(self) -> Declarations:
         """Return all objects that are wanted, and the Secrets, for what refers to another."""
 
-    def claim(self, declared: Declared) -> None:
-        """Remember that something is about to be made for *declared*. Raises KubevmmError where it cannot."""
+    def claim(self, declared: Declared) -> bool:
+        """Remember that something is about to be made for *declared*, which `get` returned; return whether it still is.
+
+        Where it is not wanted here any more, nothing may be made. Raises KubevmmError where it cannot.
+        """
 
     def release(self, ref: Ref) -> None:
         """Remember it no longer: nothing is left of it."""

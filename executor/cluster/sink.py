@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from executor.cluster import standing
 from executor.cluster.resources import RESOURCES
-from executor.cluster.roles import GUESTS, IMAGES, LISTS, entries
+from executor.cluster.roles import GUESTS, IMAGES, LISTS, Role, entries
 from executor.cluster.source import MANAGER, manager_of
 from executor.engine.resolve import named
 from kube.apply import apply_status
@@ -56,9 +56,9 @@ class ApiSink:
         return next(iter(entries(ref, status, self._node)), None)
 
     def put(self, ref: Ref, status: Mapping[str, Any]) -> None:
-        """Write the status. Raises KubevmmError where the API server does not take it."""
-        found = self._newest(ref)
-        if found is None:
+        """Write the status, of what is this node's. Raises KubevmmError where the API server does not take it."""
+        found, view = self._newest(ref), self._source.view(ref)
+        if found is None or view is None or view.role in (Role.NONE, Role.KNOW):
             return
         if ref.kind == GUESTS:
             body = standing.guest(status, found.generation)

@@ -178,15 +178,19 @@ class ApiSource:
             self._every = made if self._every is None or self._every != made else self._every
             return self._every
 
-    def claim(self, declared: Declared) -> None:
+    def claim(self, declared: Declared) -> bool:
         """See `Source.claim`: sets the finalizer, or begins the node's entries, for which the controller has set one.
 
         Raises KubevmmError where the API server does not take it.
         """
         ref = declared.ref
         found = self.find(ref)
-        if found is None:
-            return
+        # Of the very version that is claimed: one that went to another node has a finalizer of that node's.
+        view = self._view(ref, found) if found is not None else None
+        if found is None or view is None or view.role is not Role.MAKE:
+            return False
+        if found.uid != declared.object["metadata"].get("uid"):
+            return False
         try:
             if ref.kind in LISTS:
                 self._begin(ref, found)
@@ -194,6 +198,7 @@ class ApiSource:
                 self._link.call(finalizers.add(self._link.client, RESOURCES[ref.kind], found, FINALIZER))
         except ApiError as error:
             raise KubevmmError(f"{ref}: the API server does not let this node have it: {error}") from None
+        return True
 
     def release(self, ref: Ref) -> None:
         """See `Source.release`: takes the finalizer or the entries away.

@@ -77,6 +77,10 @@ def look(hypervisor: Hypervisor, declared: Declared, every: Declarations, *, dry
     if kept is not None and (kept.object.get("spec") or {}).get("source") and spec.get("source"):
         _check_same(declared, kept)
     volume = volumes.find(pool, name)
+    if volume is None and "status" in declared.object:
+        # Another node made it in a pool that both have: libvirt here knows what was there when it looked last.
+        pool.settle()
+        volume = volumes.find(pool, name)
     if kept is None and volume is not None and spec.get("source"):
         raise KubevmmError(
             f"{declared.ref}: the pool {pool.name} has a volume {name} already, which is not managed",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from executor.engine import copying, state, usage, volumes
 from executor.engine.guests import now
 from executor.engine.source import Declared
-from executor.hypervisor.errors import Conflict
+from executor.hypervisor.errors import Conflict, WrongState
 from schemas.errors import KubevmmError
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def fill(
     except KubevmmError as error:
         if nothing_left(pool, (name,), error):
             state.forget(hypervisor, volumes.DISK, key)
+        if isinstance(error, WrongState):
+            # Something of that name is there that libvirt does not know of yet: the next pass finds it.
+            with contextlib.suppress(KubevmmError):
+                pool.settle()
         raise
     if volume.info().capacity < size:
         volume.resize(size)

@@ -70,6 +70,29 @@ def test_somebody_elses_volume_is_never_taken_for_a_new_one(node: Hypervisor, wr
     assert apply(node, write(DISK.replace(", source: {blank: {}}", ""))) == ["virtualmachinedisk/root adopted"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_volume_that_another_node_made_in_the_same_pool_is_taken(
+    libvirtd: Libvirtd, write: Callable[..., str], known: bool
+) -> None:
+    folder = libvirtd.folder / f"shared-{known}"
+    folder.mkdir()
+    folder.chmod(0o777)  # whoever libvirtd runs as
+    name = f"other-{known}".lower()
+    made = DISK.replace(", source: {blank: {}}", "").replace("images", folder.name).replace("root", name)
+    with Hypervisor(libvirtd.uri) as hypervisor:
+        pool = f"<pool type='dir'><name>{folder.name}</name><target><path>{folder}</path></target></pool>"
+        hypervisor.pools.define(pool).start()
+        with (folder / name).open("wb") as volume:
+            volume.truncate(1 << 30)
+        # The status of another node's is what an executor has of it.
+        file = write(made + "status: {format: raw}\n" if known else made)
+        if not known:
+            (line,) = apply(hypervisor, file)
+            assert "already exists" in line
+        assert apply(hypervisor, file) == [f"virtualmachinedisk/{name} adopted"]
+        assert apply(hypervisor, file) == [f"virtualmachinedisk/{name} unchanged"]
+
+
 def test_a_disk_grows(libvirtd: Libvirtd, write: Callable[..., str]) -> None:
     folder = libvirtd.folder / "images"
     folder.mkdir()
