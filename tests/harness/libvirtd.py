@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
@@ -55,6 +56,9 @@ stdio_handler = "file"
 dynamic_ownership = 0
 remember_owner = 0
 """
+
+SCREENS = 40
+"""Ports for the screens of one libvirtd's guests: of two that share them, both may take the same one at once."""
 
 
 class Libvirtd:
@@ -153,7 +157,7 @@ class Libvirtd:
         # libvirt locks a console's terminal there.
         (self.folder / "run" / "lock").mkdir(exist_ok=True)
         self._write("libvirtd.conf", LIBVIRTD_CONF)
-        self._write("etc/qemu.conf", QEMU_CONF + 'user = "root"\ngroup = "root"\n')
+        self._write("etc/qemu.conf", self._qemu_conf() + 'user = "root"\ngroup = "root"\n')
         stands = [f"{self.folder / name}:{place}" for name, place in STANDS.items()]
         return [*_enclosed(), *stands, "--"], self.folder / "run" / "libvirt" / "libvirt-sock"
 
@@ -164,7 +168,7 @@ class Libvirtd:
             path.mkdir(exist_ok=True, mode=0o700)
         (folders["config"] / "libvirt").mkdir(exist_ok=True)
         self._write("libvirtd.conf", LIBVIRTD_CONF)
-        self._write("config/libvirt/qemu.conf", QEMU_CONF)
+        self._write("config/libvirt/qemu.conf", self._qemu_conf())
         environment = {
             "HOME": self.folder,
             "XDG_CONFIG_HOME": folders["config"],
@@ -181,6 +185,10 @@ class Libvirtd:
             identity = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
             before += [str(find_program("setpriv")), *identity]
         return before, folders["run"] / "libvirt" / "libvirt-sock"
+
+    def _qemu_conf(self) -> str:
+        first = 6000 + zlib.crc32(str(self.folder).encode()) % 500 * SCREENS
+        return f"{QEMU_CONF}remote_display_port_min = {first}\nremote_display_port_max = {first + SCREENS - 1}\n"
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
