@@ -92,7 +92,9 @@ class DefinitionReconciler:
             **(room(whole, all_of) if self._resource == POOLS else {}),
         }
         spread.tell(self._recorder, self._resource, found, before, said)
-        await apply_status(self._client, self._resource, found, out, manager=MANAGER)
+        # A choice by an old cache would be another than the one that was made, or is made again, by a newer one.
+        chooses = out.get("executorNode") != status.get("executorNode")
+        await apply_status(self._client, self._resource, found, out, manager=MANAGER, exactly=chooses)
         return None
 
     async def _gather(self, found: Object, whole: Mapping[str, Any]) -> Gathered:
