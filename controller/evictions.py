@@ -39,10 +39,12 @@ had it off before, and it stays so."""
 SYNCHRONIZED: Final = "Synchronized"
 UNCHANGED: Final = "Unchanged"
 BY_HAND: Final = "HeldByHand"
+STAYS: Final = "Stays"
 SAVED: Final = "saved"
 """In what words an executor says that an operation found nothing to do, and that a guest is off since somebody stopped
-it, or saved its memory."""
+it, that it does not leave therefore, or that somebody saved its memory."""
 
+_OFF: Final = "somebody had it off before, so that it stays off, and here: only its Pod goes"
 _GUEST: Final = "guest"
 
 
@@ -73,7 +75,9 @@ class Evictions:
         node, word = str(status.get("nodeName")), status.get("printableStatus")
         before = find(status.get("conditions") or (), EVICTED) or {}
         if status.get("evacuationNodeName"):
-            # What was begun is brought to its end.
+            # What was begun is brought to its end, unless its executor finds that there is nothing to go on elsewhere.
+            if _synchronized(status) == STAYS:
+                return Verdict(RESTING, _OFF)
             return Verdict(LEAVING, before["message"]) if before.get("reason") == LEAVING else _leaves(node)
         stopped = before.get("reason") in (STOPPING, STOPPED) and word == "Stopped"
         if pod is not None and _goes(pod):
@@ -129,7 +133,7 @@ class Evictions:
         done = find(stop["status"].get("conditions") or (), COMPLETE) or {}
         if done.get("reason") != UNCHANGED:
             return waits
-        return Verdict(RESTING, "somebody had it off before, so that it stays off: only its Pod goes")
+        return Verdict(RESTING, _OFF)
 
     def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
         """Yield what keeps *guest* on *node*."""
@@ -205,8 +209,13 @@ def _rests(guest: Mapping[str, Any]) -> bool:
     if status.get("printableStatus") != "Stopped":
         return False
     always = spec.get("running") if "running" in spec else spec.get("runStrategy") == "Always"
-    said = find(status.get("conditions") or (), SYNCHRONIZED) or {}
-    return not always or said.get("reason") == BY_HAND or (status.get("domain") or {}).get("reason") == SAVED
+    by_hand = _synchronized(status) in (BY_HAND, STAYS)
+    return not always or by_hand or (status.get("domain") or {}).get("reason") == SAVED
+
+
+def _synchronized(status: Mapping[str, Any]) -> str:
+    """Return the reason of the condition by which its executor says how far it is with a guest."""
+    return str((find(status.get("conditions") or (), SYNCHRONIZED) or {}).get("reason"))
 
 
 def said(found: Object, before: Mapping[str, Any], verdict: Verdict | None) -> dict[str, Any]:

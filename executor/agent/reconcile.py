@@ -178,6 +178,9 @@ class Reconciler:
         return "unreadable", settled.wait
 
     def _remove(self, ref: Ref, wanted: Wanted) -> tuple[str, float | None]:
+        if wanted.moves and removal.rests(self._hypervisor, self._index, ref):
+            self._tell(ref, wanted, Progress(reason="Stays", message="it is off, and is to stay so: it does not leave"))
+            return "stays", None
         if ref.kind == "VirtualMachine":
             done, wait = removal.guest(self._hypervisor, self._index, ref, orphan=wanted.orphan)
         elif self._guests_go():

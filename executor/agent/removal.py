@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from executor.engine import ownership, remove, runs, state
+from executor.engine import ownership, power, remove, runs, state
 from executor.engine.listing import Query, listing
 from executor.hypervisor.errors import NotFound, WrongState
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 _DELETING: Final = "deleting"
 """Stands in the place of the spec's digest: whatever was waited for before does not count."""
+
+
+def rests(hypervisor: Hypervisor, index: store.Index, ref: Ref) -> bool:
+    """Say whether the guest is off, is to stay so, and was not brought to that by `guest`. Raises LibvirtError."""
+    found = index.lookup(ref)
+    if found is None or runs.load(hypervisor, found.domain.uuid).spec == _DELETING:
+        return False
+    return power.rests(hypervisor, found.domain)
 
 
 def guest(

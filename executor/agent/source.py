@@ -20,7 +20,8 @@ class Wanted:
     before. ``deleting`` says that somebody took it away: what was made for it is to go, as its deletionPolicy says.
     That is always something that was seen, never that something could not be seen. With ``orphan`` the guest stays, as
     nobody's, whatever its deletionPolicy. ``deliberate`` says that the object itself was deleted, not a file that may
-    have gone for many a reason: then what has no deletionPolicy goes with its data. ``refused`` is why nothing may be
+    have gone for many a reason: then what has no deletionPolicy goes with its data. ``moves`` says that it goes on on
+    another node, where it runs: one that is off, and is to stay so, stays here. ``refused`` is why nothing may be
     done about it (two say it differently), ``waits`` what it waits for, ``stale`` why its newest form could not be
     read; the last one counts on.
     """
@@ -29,6 +30,7 @@ class Wanted:
     deleting: bool = False
     orphan: bool = False
     deliberate: bool = False
+    moves: bool = False
     refused: str = ""
     waits: str = ""
     stale: str = ""

@@ -140,7 +140,8 @@ class ApiSource:
                 or kind_leaves(self._link, ref.kind)
             )
             waits = "" if orphan else self._used(ref)
-            return Wanted(view.declared, deleting=True, orphan=orphan, deliberate=True, waits=waits)
+            moves = not found.deleting
+            return Wanted(view.declared, deleting=True, orphan=orphan, deliberate=True, moves=moves, waits=waits)
         if view.role is not Role.MAKE:
             return None
         # Of an image the controller says which pools of which nodes get it.

@@ -135,35 +135,41 @@ def test_a_guest_that_is_off_by_hand_stays_so_and_where_it_is(steady: Placed) ->
     delete(steady, "rests")
 
 
-def test_a_guest_that_is_off_by_hand_and_called_running_is_not_started_after_a_drain(steady: Placed) -> None:
-    made = anywhere("resting", evictionStrategy="Shutdown")
-    made["spec"]["deletionPolicy"] = "Retain"
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_a_guest_that_is_off_by_hand_and_called_running_is_not_started_after_a_drain(
+    steady: Placed, policy: str
+) -> None:
+    name = f"resting-{policy.lower()}"
+    made = anywhere(name, evictionStrategy="Shutdown")
+    made["spec"]["deletionPolicy"] = policy
     steady.apply(made)
-    node = runs(steady, "resting")
-    do(steady, "resting-off", "PowerOff", "resting")
-    eventually(lambda: condition(steady.get("vm", "resting"), "Synchronized")["reason"] == "HeldByHand")
+    node = runs(steady, name)
+    do(steady, f"{name}-off", "PowerOff", name)
+    eventually(lambda: condition(steady.get("vm", name), "Synchronized")["reason"] == "HeldByHand")
     (executor,) = [each for each in steady.daemons if each.log.name.startswith(f"executor-{node}")]
     executor.kill()
     # As it was before it was powered off, if the executor had ended right then.
     old = {"status": {"printableStatus": "Running", "conditions": None}}
-    steady.kubectl("patch", "vm", "resting", "--subresource=status", "--type=merge", "-p", json.dumps(old))
+    steady.kubectl("patch", "vm", name, "--subresource=status", "--type=merge", "-p", json.dumps(old))
     drain(steady, node, code=1, timeout="3s")
-    eventually(lambda: evicted(steady, "resting")["reason"] == "ShuttingDown")
+    begun = {"Retain": "ShuttingDown", "Delete": "Leaving"}[policy]
+    eventually(lambda: evicted(steady, name)["reason"] == begun)
     executor.start()
     drain(steady, node)
-    eventually(lambda: evicted(steady, "resting")["status"] == "", lambda: steady.get("vm", "resting"))
+    eventually(lambda: evicted(steady, name)["status"] == "", lambda: steady.get("vm", name))
+    assert "evacuationNodeName" not in status(steady, name)
     steady.kubectl("uncordon", node)
     # It has its place, so that it would be started now.
-    eventually(lambda: steady.find("pod", "resting-placement").get("spec", {}).get("nodeName") == node)
-    do(steady, "resting-still", "Stop", "resting")
-    stops = [each["metadata"]["name"] for each in json.loads(steady.kubectl("get", "vmop", "-o", "json"))["items"]]
-    assert not [name for name in stops if name.startswith("resting-start-")]
-    assert len([name for name in stops if name.startswith("resting-stop-")]) == 1
-    assert condition(steady.get("vmop", "resting-still"), "Complete")["reason"] == "Unchanged"
-    do(steady, "resting-on", "Start", "resting")
-    assert runs(steady, "resting") == node
-    steady.kubectl("patch", "vm", "resting", "--type=merge", "-p", '{"spec":{"deletionPolicy":"Delete"}}')
-    delete(steady, "resting")
+    eventually(lambda: steady.find("pod", f"{name}-placement").get("spec", {}).get("nodeName") == node)
+    eventually(lambda: condition(steady.get("vm", name), "Synchronized")["reason"] == "HeldByHand")
+    do(steady, f"{name}-still", "Stop", name)
+    assert condition(steady.get("vmop", f"{name}-still"), "Complete")["reason"] == "Unchanged"
+    found = [each["metadata"]["name"] for each in json.loads(steady.kubectl("get", "vmop", "-o", "json"))["items"]]
+    assert not [each for each in found if each.startswith(f"{name}-start-")]
+    do(steady, f"{name}-on", "Start", name)
+    assert runs(steady, name) == node
+    steady.kubectl("patch", "vm", name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Delete"}}')
+    delete(steady, name)
 
 
 def test_a_guest_that_is_called_off_and_runs_leaves_its_node_before_its_pod_does(steady: Placed) -> None:
