@@ -85,7 +85,13 @@ class Evictions:
                 return await self._stopped(guest, pod, before)
             if before.get("reason") == RESTING and word == "Stopped":
                 return Verdict(RESTING, before["message"])
-            return None if _rests(guest) else self._evicted(guest, node, _pushed(pod))
+            verdict = self._evicted(guest, node, _pushed(pod))
+            if not _rests(guest):
+                return verdict
+            if await self._operation(guest, pod, "Stop") is None:
+                return None
+            # It rests since it was stopped here, and another controller, which had not seen that, took the word back.
+            return await self._stopped(guest, pod, {"reason": STOPPING, "message": verdict.message})
         return _waits(before, node) if wanted and stopped else None
 
     def given_up(self, guest: Mapping[str, Any]) -> bool:

@@ -108,7 +108,7 @@ class GuestReconciler:
                 self._gone.pop(Key(key.namespace, pods.name_of(key.name)), None)
             return None
         guest = found.decode()
-        verdict = await self._evicted(found, guest)
+        evicted, verdict = await self._evicted(found, guest)
         place, refused = await self._placed(found, guest, verdict)
         said = status(found, guest, place, refused)
         left = self._patience(key, guest, said)
@@ -126,6 +126,8 @@ class GuestReconciler:
         )  # fmt: skip
         if done.changed:
             self._written[key] = done.object
+        # The word goes first: whoever goes on with it knows by that whose operation it is.
+        await self._evictions.act(guest, evicted, verdict)
         return Result(requeue_after=refused.again) if refused is not None else None
 
     def _patience(self, key: Key, guest: Mapping[str, Any], said: Mapping[str, Any]) -> float:
@@ -200,15 +202,15 @@ class GuestReconciler:
         except (NotFound, Conflict):
             return pod
 
-    async def _evicted(self, found: Object, guest: Mapping[str, Any]) -> evictions.Verdict | None:
-        """Do what an eviction of the guest's Pod asks for, and return it; None where there was none."""
+    async def _evicted(
+        self, found: Object, guest: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any] | None, evictions.Verdict | None]:
+        """Return the guest's Pod, and what its eviction asks for; None where there is none."""
         if TAKEN not in found.finalizers:
-            return None
+            return None, None
         there = self._pods.get(Key(found.key.namespace, pods.name_of(found.key.name)))
         pod = there.decode() if there is not None and any(each.uid == found.uid for each in there.owners) else None
-        verdict = await self._evictions.judge(guest, pod, wanted=should_run(guest))
-        await self._evictions.act(guest, pod, verdict)
-        return verdict
+        return pod, await self._evictions.judge(guest, pod, wanted=should_run(guest))
 
     async def _let_go(self, pod: Object) -> None:
         """Have *pod* go at once, whoever has it deleted already."""

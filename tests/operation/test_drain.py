@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,6 +81,33 @@ def test_a_guest_that_cannot_go_is_shut_down_and_starts_when_its_node_is_back(st
     eventually(lambda: evicted(steady, "rooted")["status"] == "")
     steady.kubectl("patch", "vm", "rooted", "--type=merge", "-p", '{"spec":{"deletionPolicy":"Delete"}}')
     delete(steady, "rooted")
+
+
+@pytest.mark.parametrize("point", ["after:1", "after:2"])
+def test_what_was_stopped_for_a_drain_starts_again_though_the_controller_ended_meanwhile(
+    steady: Placed, point: str
+) -> None:
+    name = f"rooted-{point.replace(':', '-')}"
+    made = anywhere(name, evictionStrategy="Shutdown")
+    made["spec"]["deletionPolicy"] = "Retain"
+    steady.apply(made)
+    node = runs(steady, name)
+    (controller,) = [each for each in steady.daemons if each.log.name.startswith("controller")]
+    controller.stop()
+    # Its first writes: what it says of the guest, and the operation that stops it.
+    dying = steady.daemon("dying", "tests.operation.controllerfaults", point, "--no-elect", "--port", "0")
+    drain(steady, node, code=1, timeout="2s")
+    assert dying.process is not None
+    assert dying.process.wait(timeout=60) == -9
+    # Long enough for the operation to be done, where there is one by now and it has its node.
+    time.sleep(1)
+    controller.start()
+    drain(steady, node)
+    eventually(lambda: evicted(steady, name)["reason"] == "ShutDown", lambda: steady.get("vm", name))
+    steady.kubectl("uncordon", node)
+    assert runs(steady, name) == node
+    steady.kubectl("patch", "vm", name, "--type=merge", "-p", '{"spec":{"deletionPolicy":"Delete"}}')
+    delete(steady, name)
 
 
 @pytest.mark.parametrize(
