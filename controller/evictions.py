@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from controller import pods
 from controller.operationstatus import COMPLETE, OVER
 from controller.resources import DISKS, GUESTS, MACHINES, OPERATIONS, SNAPSHOTS
 from kube.conditions import condition, find
@@ -257,8 +258,13 @@ def _closed(node: Object) -> bool:
 
 
 def _goes(pod: Mapping[str, Any]) -> bool:
-    """Say whether *pod* is evicted, or its node has no room for it."""
-    return bool(pod["metadata"].get("deletionTimestamp")) or rejected(pod)
+    """Say whether *pod* is evicted, or its node has no room for it.
+
+    One that has lost its finalizer was let go by us: it may be seen as deleted for a moment before it is gone.
+    """
+    metadata = pod["metadata"]
+    evicted = metadata.get("deletionTimestamp") and pods.FINALIZER in (metadata.get("finalizers") or ())
+    return bool(evicted) or rejected(pod)
 
 
 def rejected(pod: Mapping[str, Any]) -> bool:
