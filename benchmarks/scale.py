@@ -54,12 +54,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it. ``waits`` are seconds from created to Running, sorted; ``uses`` before, after, and at rest."""
+    """What came of it. ``waits`` are seconds from created to Running, sorted.
+
+    ``uses`` are those before, after, and as the time at rest began and ended.
+    """
 
     load: Load
     waits: list[float]
     seconds: float
-    uses: tuple[dict[str, Use], dict[str, Use], dict[str, Use]]
+    uses: tuple[dict[str, Use], dict[str, Use], dict[str, Use], dict[str, Use]]
     requests: Counter[Request]
     quiet: Counter[Request]
     latency: Latency
@@ -118,6 +121,8 @@ async def _measure(cluster: Cluster, load: Load) -> Result:
         manager.cache(GUESTS).subscribe(_watching(running))
         ready: set[str] = set()
         manager.cache(NODES).subscribe(_reporting(ready))
+        told: dict[str, int] = {}
+        manager.cache(NODES).subscribe(_telling(told))
         stop = asyncio.Event()
         following = asyncio.create_task(manager.run(stop))
         began = time.monotonic()
@@ -135,14 +140,16 @@ async def _measure(cluster: Cluster, load: Load) -> Result:
         machine = busy() - worked
         await asyncio.sleep(min(SETTLE, load.rest))
         after, requests, latency = _uses(cluster), cluster.audit.read(), await writing(session) - before
-        began = time.monotonic()
+        # Each node tells once a minute what it has, where that changed: at rest are those that have told it.
+        await _until(lambda: sum(told.values()), load.guests, 120, cluster)
+        calm, _, began = _uses(cluster), cluster.audit.read(), time.monotonic()
         await asyncio.sleep(load.rest)
         load = replace(load, rest=time.monotonic() - began)
         rest, quiet = _uses(cluster), cluster.audit.read()
         stop.set()
         await following
     waits = sorted(running[name] - created[name] for name in created)
-    return Result(load, waits, whole, (idle, after, rest), requests, quiet, latency, machine)
+    return Result(load, waits, whole, (idle, after, calm, rest), requests, quiet, latency, machine)
 
 
 async def _make(client: Client, load: Load) -> dict[str, float]:
@@ -180,6 +187,14 @@ def _reporting(ready: set[str]) -> Callable[[Delta], None]:
         conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
         if status.get("guests") and conditions.get("Ready") == "True":
             ready.add(delta.object.key.name)
+
+    return seen
+
+
+def _telling(told: dict[str, int]) -> Callable[[Delta], None]:
+    def seen(delta: Delta) -> None:
+        status = delta.new.decode().get("status") or {} if delta.new is not None else {}
+        told[delta.object.key.name] = (status.get("domains") or {}).get("running", 0)
 
     return seen
 
@@ -251,19 +266,19 @@ def section(done: Result) -> str:
 
 def _used(done: Result) -> float:
     """Return the seconds of processor time that all parts used as guests were made."""
-    idle, after, _ = done.uses
+    idle, after, _, _ = done.uses
     return sum(after[name].seconds - idle[name].seconds for name in idle)
 
 
 def _row(done: Result, part: str) -> list[str]:
-    idle, after, rest = done.uses
+    idle, after, calm, rest = done.uses
     names = [name for name in idle if name.partition(" ")[0] == part]
     count, nodes = done.load.guests, done.load.nodes
     calls = sum(n for request, n in done.requests.items() if request.part == part)
     resting = sum(n for request, n in done.quiet.items() if request.part == part)
     title = f"{part}, all {nodes}" if part == "executors" else part
     used = sum(after[n].seconds - idle[n].seconds for n in names)
-    slept = sum(rest[n].seconds - after[n].seconds for n in names)
+    slept = sum(rest[n].seconds - calm[n].seconds for n in names)
     asks = part not in ("kube-apiserver", "etcd")
     return [
         title,

@@ -73,27 +73,17 @@ class Evictions:
         *wanted* says whether it is to run.
         """
         status = guest.get("status") or {}
-        node, word = str(status.get("nodeName")), status.get("printableStatus")
-        before = find(status.get("conditions") or (), EVICTED) or {}
+        node, before = str(status.get("nodeName")), find(status.get("conditions") or (), EVICTED) or {}
         if status.get("evacuationNodeName"):
             # What was begun is brought to its end, unless its executor finds that there is nothing to go on elsewhere.
             if _synchronized(status) == STAYS:
                 return Verdict(RESTING, _OFF)
             return Verdict(LEAVING, before["message"]) if before.get("reason") == LEAVING else _leaves(node)
-        stopped = before.get("reason") in (STOPPING, STOPPED) and word == "Stopped"
+        # What was said of it before, of one that is off.
+        reason = before.get("reason", "") if status.get("printableStatus") == "Stopped" else ""
         if pod is not None and _goes(pod):
-            if stopped:
-                return await self._stopped(guest, pod, before)
-            if before.get("reason") == RESTING and word == "Stopped":
-                return Verdict(RESTING, before["message"])
-            verdict = self._evicted(guest, node, _pushed(pod))
-            if not _rests(guest):
-                return verdict
-            if await self._operation(guest, pod, "Stop") is None:
-                return None
-            # It rests since it was stopped here, and another controller, which had not seen that, took the word back.
-            return await self._stopped(guest, pod, {"reason": STOPPING, "message": verdict.message})
-        return _waits(before, node) if wanted and stopped else None
+            return await self._going(guest, pod, Verdict(reason, before.get("message", "")))
+        return _waits(before["message"], node) if wanted and reason in (STOPPING, STOPPED) else None
 
     def given_up(self, guest: Mapping[str, Any]) -> bool:
         """Say whether *guest* refused to go, and whoever drained its node has opened that again."""
@@ -125,22 +115,34 @@ class Evictions:
             return Verdict(STOPPING, f"{before}{bound}, so that it stays there: it shuts down")
         return _leaves(node, before)
 
-    async def _stopped(self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Mapping[str, Any]) -> Verdict:
+    async def _going(self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Verdict) -> Verdict | None:
+        """Return what becomes of *guest*, whose *pod* goes; *before* was said of it, if it is off."""
+        if before.reason == RESTING:
+            return before
+        if before.reason in (STOPPING, STOPPED):
+            return await self._stopped(guest, pod, before)
+        verdict = self._evicted(guest, str(guest["status"].get("nodeName")), _pushed(pod))
+        if not _rests(guest):
+            return verdict
+        if await self._operation(guest, pod, "Stop") is None:
+            return None
+        # It rests since it was stopped here, and a controller that had not seen that took the word back.
+        return await self._stopped(guest, pod, Verdict(STOPPING, verdict.message))
+
+    async def _stopped(self, guest: Mapping[str, Any], pod: Mapping[str, Any], before: Verdict) -> Verdict:
         """Return what becomes of *guest*, which is off; *before* says that it was stopped here, or is being so."""
-        waits = _waits(before, guest["status"]["nodeName"])
+        waits = _waits(before.message, str(guest["status"].get("nodeName")))
         start = await self._operation(guest, pod, "Start")
-        if before["reason"] == STOPPED and start is None:
+        if before.reason == STOPPED and start is None:
             return waits
         if start is not None and _phase(start) == "Failed":
             return waits
         stop = await self._operation(guest, pod, "Stop")
         if stop is None or _phase(stop) not in OVER:
             # It is off, and was by its own operation or by somebody else's: that one will say.
-            return Verdict(STOPPING, before["message"])
+            return Verdict(STOPPING, before.message)
         done = find(stop["status"].get("conditions") or (), COMPLETE) or {}
-        if done.get("reason") != UNCHANGED:
-            return waits
-        return Verdict(RESTING, _OFF)
+        return Verdict(RESTING, _OFF) if done.get("reason") == UNCHANGED else waits
 
     def _bound(self, guest: Mapping[str, Any], node: str) -> Iterator[str]:
         """Yield what keeps *guest* on *node*."""
@@ -248,9 +250,8 @@ def opens(delta: Delta) -> bool:
 
 def ends(delta: Delta) -> bool:
     """Pass operations that are over now, and those that are gone."""
-    return delta.new is None or (_phase(delta.new.decode()) in OVER) > (
-        delta.old is not None and _phase(delta.old.decode()) in OVER
-    )
+    was = delta.old is not None and _phase(delta.old.decode()) in OVER
+    return delta.new is None or (_phase(delta.new.decode()) in OVER and not was)
 
 
 def _closed(node: Object) -> bool:
@@ -296,8 +297,8 @@ def _leaves(node: str, why: str = "") -> Verdict:
     return Verdict(LEAVING, f"{why}it shuts down on {node}, and is placed anew")
 
 
-def _waits(before: Mapping[str, Any], node: str) -> Verdict:
-    return Verdict(STOPPED, f"{before['message'].partition(':')[0]}: it starts when {node} takes guests again")
+def _waits(before: str, node: str) -> Verdict:
+    return Verdict(STOPPED, f"{before.partition(':')[0]}: it starts when {node} takes guests again")
 
 
 def _name(guest: Mapping[str, Any], pod: Mapping[str, Any], kind: str) -> Key:

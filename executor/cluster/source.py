@@ -140,7 +140,7 @@ class ApiSource:
                 or kind_leaves(self._link, ref.kind)
             )
             waits = "" if orphan else self._used(ref)
-            moves = not found.deleting
+            moves = ref.kind == GUESTS and not found.deleting
             return Wanted(view.declared, deleting=True, orphan=orphan, deliberate=True, moves=moves, waits=waits)
         if view.role is not Role.MAKE:
             return None

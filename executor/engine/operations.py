@@ -188,12 +188,16 @@ def _refusal(hypervisor: Hypervisor, guest: Guest, record: Record, found: Domain
 
 def _parameters(hypervisor: Hypervisor, guest: Guest, spec: Mapping[str, Any]) -> dict[str, Any]:
     kind = spec.get("type")
-    if kind in ("Stop", "PowerOff", "Restart"):
+    out: dict[str, Any] = {}
+    if kind in ("Stop", "PowerOff"):
+        # What the act itself holds off is not told, later, from what was held off before.
+        out["rested"] = power.rests(hypervisor, guest.domain)
+    if kind in ("Stop", "Restart"):
         stop = spec.get("stop") or {}
         own = (guest.object.get("spec") or {}).get("terminationGracePeriodSeconds", ownership.GRACE)
-        # What the act itself holds off is not told, later, from what was held off before.
-        rested = power.rests(hypervisor, guest.domain)
-        return {"grace": stop.get("gracePeriodSeconds", own), "mode": stop.get("mode", ""), "rested": rested}
+        out |= {"grace": stop.get("gracePeriodSeconds", own), "mode": stop.get("mode", "")}
+    if out:
+        return out
     restore = spec.get("restore")
     if restore:
         return {"snapshot": restore["snapshotRef"]["name"], "state": restore.get("state", "")}
@@ -209,6 +213,7 @@ def _start(act: Act) -> Step:
 
 
 def _stop(act: Act) -> Step:
+    # Also of one that is off: else it would be started again after a crash.
     against = _hold(act, "off")
     if not act.ran:
         return _off(act)
